@@ -1,0 +1,105 @@
+//! What operators set up: entry points, queues, agents, deployments, settings. Each document replaces its
+//! predecessor whole; the board takes them one by one, while calls run.
+
+use crate::flow::SkillRequirement;
+use crate::ids::{AgentId, DeploymentName, EntryPointName, QueueName, Version};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Which flow answers which dialled numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryPoint {
+    /// Its name.
+    pub name: EntryPointName,
+    /// Dialled numbers or user parts; `12*` matches every number that begins with `12`. The longest match wins;
+    /// between equals the first name.
+    pub numbers: Vec<String>,
+    /// The flow deployment that answers.
+    pub deployment: DeploymentName,
+    /// The safe flow's queue; the tenant's default queue if none.
+    pub fallback_queue: Option<QueueName>,
+}
+
+/// A queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Its name.
+    pub name: QueueName,
+    /// What every agent served from it must have.
+    pub skills: Vec<SkillRequirement>,
+    /// The scorer deployment; longest idle if none.
+    pub scorer: Option<DeploymentName>,
+    /// How long an agent's phone rings before the next one is offered. 1 to 300 s.
+    pub offer_timeout_ms: u32,
+    /// How long the agent has afterwards. 0: none.
+    pub wrap_up_ms: u32,
+    /// More are refused with `limit`. 1 to 100,000.
+    pub max_waiting: u32,
+    /// The recording heard while waiting.
+    pub music: Option<String>,
+    /// Answered within this time counts for the service level.
+    pub service_level_ms: u32,
+}
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    /// Also the SIP user.
+    pub id: AgentId,
+    /// For people.
+    pub name: String,
+    /// Skill → level, 1 to 10.
+    pub skills: BTreeMap<String, u8>,
+    /// Numbers that scorers see, in thousandths.
+    pub attributes: BTreeMap<String, i64>,
+    /// The queues served; all whose skills fit if empty.
+    pub queues: Vec<QueueName>,
+    /// Ready as soon as the phone registers.
+    pub auto_ready: bool,
+}
+
+/// Which version of a flow serves. Scorers and directories are named in queues and keys, and resolved here as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Its name.
+    pub name: DeploymentName,
+    /// What it is.
+    pub world: World,
+    /// What serves new contacts. The shell makes sure that it is loaded before the board hears of it.
+    pub version: Version,
+}
+
+/// The worlds of the plugin contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum World {
+    /// A conversation.
+    Flow,
+    /// Who suits whom.
+    Scorer,
+    /// Who is this.
+    Crm,
+}
+
+/// What holds for the whole tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Where the safe flow puts people.
+    pub default_queue: Option<QueueName>,
+    /// The directory asked where a key names none.
+    pub default_directory: Option<DeploymentName>,
+    /// Numbers that are refused (403) and alarmed while no emergency route is set up.
+    pub emergency_numbers: Vec<String>,
+    /// Contacts at once; more are refused with 503.
+    pub max_contacts: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            default_queue: None,
+            default_directory: None,
+            emergency_numbers: ["112", "911", "999", "000", "110", "118", "119", "120", "122"].map(String::from).into(),
+            max_contacts: 10_000,
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What happened: the live stream, metrics and logs are made of these.
+
+use crate::agent::AgentState;
+use crate::flow::{Address, FlowEnd};
+use crate::ids::{AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, QueueName, Version};
+use crate::record::{EndReason, OfferResult};
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// Something that happened, to be told at once and in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// About which contact.
+    pub contact: Option<ContactId>,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// A contact came in.
+    Offered {
+        /// Through which entry point.
+        entry_point: EntryPointName,
+        /// From whom.
+        origin: Address,
+        /// To what.
+        dialled: Address,
+        /// Pinned to this version of this deployment.
+        deployment: DeploymentName,
+        /// The version.
+        version: Version,
+    },
+    /// A contact was refused before it began.
+    Refused {
+        /// From whom.
+        origin: Address,
+        /// To what.
+        dialled: Address,
+        /// Why: `not-found`, `emergency`, `busy`, `draining`, `store-failed`.
+        cause: &'static str,
+    },
+    /// It was answered.
+    Answered,
+    /// The flow said something.
+    Said {
+        /// In words.
+        text: String,
+    },
+    /// The flow asked something.
+    Asked {
+        /// The question's id.
+        question: String,
+        /// In words.
+        text: String,
+    },
+    /// The person pressed a key. Not told while a secret question is open.
+    Pressed {
+        /// Which.
+        key: char,
+    },
+    /// The person answered a question. A secret answer is `***`.
+    Chose {
+        /// The question's id.
+        question: String,
+        /// The choice's id, the digits, `silence` or `no-match`.
+        answer: String,
+    },
+    /// A directory was asked.
+    LookedUp {
+        /// Which; none: there is none.
+        directory: Option<DeploymentName>,
+        /// `found`, `unknown`, `timeout`, `busy`, `unavailable`, ….
+        outcome: &'static str,
+        /// How long it took.
+        took_ms: u64,
+    },
+    /// An attribute was set.
+    AttributeSet {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// A place in a queue was taken.
+    Queued {
+        /// Which queue.
+        queue: QueueName,
+        /// 1 is next.
+        position: u32,
+    },
+    /// A place in a queue was given up or lost, or the person hung up while waiting.
+    LeftQueue {
+        /// Which queue.
+        queue: QueueName,
+        /// `abandoned`, `left`, `lost`.
+        outcome: &'static str,
+        /// How long it was held.
+        waited_ms: u64,
+    },
+    /// Agents were chosen.
+    Decided {
+        /// The decision, to be looked up.
+        decision: DecisionId,
+        /// For which queue.
+        queue: QueueName,
+        /// Who got whom.
+        assigned: Vec<(ContactId, AgentId)>,
+        /// The scorer failed, and why.
+        fallback: Option<String>,
+        /// How long the scoring took.
+        took_us: u64,
+    },
+    /// What the agent needs to see. Sent before the phone rings.
+    ScreenPop {
+        /// To whom.
+        agent: AgentId,
+        /// From which queue.
+        queue: QueueName,
+        /// Who is calling.
+        origin: Address,
+        /// The person, as the last successful look-up had it: id, name, fields.
+        customer: Option<crate::flow::Profile>,
+        /// What is known.
+        attributes: BTreeMap<String, String>,
+        /// What the person chose: question and answer.
+        choices: Vec<(String, String)>,
+        /// How long the person has waited.
+        waited_ms: u64,
+    },
+    /// An agent's phone is being rung.
+    OfferedToAgent {
+        /// Whose.
+        agent: AgentId,
+        /// From which queue.
+        queue: QueueName,
+    },
+    /// An offer was not answered, or withdrawn.
+    OfferEnded {
+        /// Whose.
+        agent: AgentId,
+        /// From which queue.
+        queue: QueueName,
+        /// How.
+        result: OfferResult,
+    },
+    /// An agent answered: both hear each other.
+    Connected {
+        /// Who.
+        agent: AgentId,
+        /// From which queue.
+        queue: QueueName,
+        /// How long the person had waited.
+        waited_ms: u64,
+    },
+    /// The talk is over.
+    TalkEnded {
+        /// With whom.
+        agent: AgentId,
+        /// From which queue.
+        queue: QueueName,
+        /// How long it was.
+        talked_ms: u64,
+        /// By whom it was ended: `person`, `agent`, `other`.
+        by: &'static str,
+    },
+    /// A flow's run ended.
+    FlowEnded {
+        /// How it said it ended; none if it failed.
+        end: Option<FlowEnd>,
+        /// How it failed: `guest-error`, `trap`, `deadline`, `limit`, `not-started`, and the text.
+        failure: Option<(&'static str, String)>,
+    },
+    /// The flow failed; the safe flow took over.
+    SteppedDown {
+        /// Why.
+        reason: String,
+        /// To which queue it sends the person.
+        queue: Option<QueueName>,
+    },
+    /// The contact ended. Its record follows it to the store.
+    Ended {
+        /// Why.
+        reason: EndReason,
+        /// From the first to the last moment.
+        lasted_ms: u64,
+    },
+    /// An agent's state changed.
+    AgentChanged {
+        /// Whose.
+        agent: AgentId,
+        /// To what.
+        state: AgentState,
+    },
+    /// A deployment serves another version now.
+    Deployed {
+        /// Which.
+        deployment: DeploymentName,
+        /// The new one.
+        version: Version,
+        /// The one before.
+        before: Option<Version>,
+        /// Contacts that go on with the one before.
+        still_running: u32,
+    },
+    /// The last contact of a version that no deployment serves is gone.
+    VersionIdle {
+        /// Which.
+        version: Version,
+    },
+    /// The journal can't be written: new contacts are refused. Or it can be again.
+    StoreHealth {
+        /// True: recovered.
+        healthy: bool,
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,190 @@
+//! What remains of a contact: exactly one record, made when it ends.
+
+use crate::flow::{Address, Channel};
+use crate::ids::{AgentId, ContactId, DecisionId, EntryPointName, QueueName, TenantId, Version};
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// A contact from beginning to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactRecord {
+    /// Which.
+    pub id: ContactId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// How.
+    pub channel: Channel,
+    /// Through which entry point; none if no number matched.
+    pub entry_point: Option<EntryPointName>,
+    /// From whom.
+    pub origin: Address,
+    /// To what.
+    pub dialled: Address,
+    /// When it came.
+    pub offered_at: Timestamp,
+    /// When it was answered.
+    pub answered_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Why it ended.
+    pub end: EndReason,
+    /// Every place it held in a queue, in order.
+    pub visits: Vec<QueueVisit>,
+    /// What the person chose: question, what, when. Secret answers have no value.
+    pub choices: Vec<ChoiceMade>,
+    /// The attributes at the end.
+    pub attributes: BTreeMap<String, String>,
+    /// The flow versions that ran, in order.
+    pub versions: Vec<Version>,
+    /// The last flow failed and the safe flow took over, because of this.
+    pub stepped_down: Option<String>,
+    /// How many entries the journal has.
+    pub journal_entries: u64,
+    /// False if part of the journal could not be written.
+    pub journal_durable: bool,
+}
+
+/// An answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChoiceMade {
+    /// When.
+    pub at: Timestamp,
+    /// The question's id.
+    pub question: String,
+    /// The answer for people: the choice's id, the digits, `silence`, `no-match`.
+    pub answer: String,
+}
+
+/// One place in a queue, from beginning to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueVisit {
+    /// Which queue.
+    pub queue: QueueName,
+    /// When the place was taken.
+    pub queued_at: Timestamp,
+    /// Every offer to an agent.
+    pub offers: Vec<Offer>,
+    /// When an agent answered.
+    pub connected_at: Option<Timestamp>,
+    /// When the place was given up, or the talk ended.
+    pub left_at: Timestamp,
+    /// How it ended.
+    pub outcome: VisitOutcome,
+}
+
+/// One offer to an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// To whom.
+    pub agent: AgentId,
+    /// When.
+    pub at: Timestamp,
+    /// By which decision.
+    pub decision: DecisionId,
+    /// What came of it.
+    pub result: OfferResult,
+}
+
+/// What came of an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferResult {
+    /// The agent answered.
+    Answered,
+    /// The phone rang in vain.
+    TimedOut,
+    /// The phone refused.
+    Declined,
+    /// The phone could not be reached.
+    Unreachable,
+    /// The contact was gone first.
+    Withdrawn,
+}
+
+/// How a visit ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VisitOutcome {
+    /// With a talk.
+    Answered {
+        /// With whom.
+        agent: AgentId,
+        /// For how long.
+        talked_ms: u64,
+    },
+    /// The person hung up while waiting.
+    Abandoned,
+    /// The flow gave the place up.
+    Left,
+    /// The queue went away.
+    Lost(String),
+}
+
+/// Why a contact ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The flow said so.
+    Completed,
+    /// The flow could not help.
+    Failed(String),
+    /// The person hung up.
+    HungUp,
+    /// The person was gone before it was answered.
+    Cancelled,
+    /// The agent hung up and no flow went on.
+    AgentHungUp,
+    /// It was not taken; the text is the cause, e.g. `not-found`.
+    Rejected(String),
+    /// It was sent elsewhere.
+    Redirected(String),
+    /// An operator ended it.
+    EndedByOperator,
+    /// No media came any more.
+    MediaLost,
+    /// The signalling failed.
+    SignallingFailed(String),
+    /// The host was stopped.
+    Shutdown,
+    /// The host crashed while the contact was live.
+    Interrupted,
+    /// The flow's other reason.
+    Other(String),
+}
+
+impl EndReason {
+    /// Its stable name in records, filters and events.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            EndReason::Completed => "completed",
+            EndReason::Failed(_) => "failed",
+            EndReason::HungUp => "hung-up",
+            EndReason::Cancelled => "cancelled",
+            EndReason::AgentHungUp => "agent-hung-up",
+            EndReason::Rejected(_) => "rejected",
+            EndReason::Redirected(_) => "redirected",
+            EndReason::EndedByOperator => "ended-by-operator",
+            EndReason::MediaLost => "media-lost",
+            EndReason::SignallingFailed(_) => "signalling-failed",
+            EndReason::Shutdown => "shutdown",
+            EndReason::Interrupted => "interrupted",
+            EndReason::Other(_) => "other",
+        }
+    }
+
+    /// What its text says, if it has one.
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            EndReason::Failed(text)
+            | EndReason::Rejected(text)
+            | EndReason::Redirected(text)
+            | EndReason::SignallingFailed(text)
+            | EndReason::Other(text) => Some(text),
+            EndReason::Completed
+            | EndReason::HungUp
+            | EndReason::Cancelled
+            | EndReason::AgentHungUp
+            | EndReason::EndedByOperator
+            | EndReason::MediaLost
+            | EndReason::Shutdown
+            | EndReason::Interrupted => None,
+        }
+    }
+}
