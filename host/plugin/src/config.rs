@@ -1,0 +1,154 @@
+//! Settings of the plugin host, and what comes with a component when it is loaded.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Settings of the whole plugin host.
+#[derive(Clone, Debug)]
+pub struct PluginConfig {
+    /// Threads that run guests. Default: half the processors, at least 1.
+    pub guest_threads: usize,
+    /// Flow instances at once, running and parked. Bounded by `vm.max_map_count`, see [`Capacity`](crate::Capacity).
+    pub max_flow_instances: u32,
+    /// The most memory any guest can be given, in bytes (a version's own limit is in [`Limits`]). At most 1 GiB.
+    pub max_memory_bytes: u64,
+    /// CPU time of one step between two host calls, in milliseconds, unless a version's limits say otherwise.
+    pub step_cpu_ms: u32,
+    /// Where compiled artefacts may be kept. Not used yet: an artefact is native code, and loading one that is not
+    /// authenticated would be running whatever someone put there.
+    pub artefact_dir: Option<PathBuf>,
+    /// CPU time of one `score` call, in milliseconds. Ten times that is the bound in wall time.
+    pub scorer_deadline_ms: u32,
+    /// Look-ups at once, for each crm version.
+    pub crm_pool: u32,
+    /// What is kept of look-ups, for each crm version.
+    pub crm_cache: CacheConfig,
+    /// When a directory that fails is left alone, for each crm version.
+    pub crm_breaker: BreakerConfig,
+    /// The largest component, in bytes.
+    pub max_component_bytes: usize,
+}
+
+impl Default for PluginConfig {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            guest_threads: (processors / 2).max(1),
+            max_flow_instances: 1000,
+            max_memory_bytes: 256 << 20,
+            step_cpu_ms: 200,
+            artefact_dir: None,
+            scorer_deadline_ms: 50,
+            crm_pool: 32,
+            crm_cache: CacheConfig::default(),
+            crm_breaker: BreakerConfig::default(),
+            max_component_bytes: 64 << 20,
+        }
+    }
+}
+
+/// The cache of a crm version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheConfig {
+    /// Answers kept; the oldest goes first.
+    pub max_entries: usize,
+    /// How long a person found is kept, in milliseconds.
+    pub found_ttl_ms: u64,
+    /// How long it is kept that a person is unknown, in milliseconds.
+    pub unknown_ttl_ms: u64,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self { max_entries: 10_000, found_ttl_ms: 60_000, unknown_ttl_ms: 10_000 }
+    }
+}
+
+/// The circuit breaker of a crm version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerConfig {
+    /// Failures in a row after which it opens.
+    pub failures: u32,
+    /// How long it stays open before one look-up may try again, in milliseconds.
+    pub open_ms: u64,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self { failures: 5, open_ms: 10_000 }
+    }
+}
+
+/// What an instance of one version may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory, all of an instance's memories together, in bytes.
+    pub max_memory_bytes: u64,
+    /// Elements of one table.
+    pub max_table_elements: u32,
+    /// Live handles: places in queues, streams, timers.
+    pub max_handles: u32,
+    /// CPU time of one step, in milliseconds; the host's default if none.
+    pub step_cpu_ms: Option<u32>,
+    /// Host calls of one run.
+    pub max_calls: u64,
+    /// Host calls a second; a flow that is faster is slowed down, since an error here could not be replayed.
+    pub calls_per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_memory_bytes: 64 << 20,
+            max_table_elements: 20_000,
+            max_handles: 256,
+            step_cpu_ms: None,
+            max_calls: 10_000,
+            calls_per_second: 100,
+        }
+    }
+}
+
+/// A scheme of outgoing requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scheme {
+    /// Unencrypted.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+/// One place a crm version may send requests to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EgressRule {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The host as the guest writes it: a name, or an address (an IPv6 one without brackets). Case doesn't matter.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl fmt::Display for EgressRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
+    }
+}
+
+/// What to load.
+#[derive(Clone, Debug)]
+pub struct LoadSpec {
+    /// The component.
+    pub component: Arc<[u8]>,
+    /// What `wasi:config` gives it.
+    pub config: Vec<(String, String)>,
+    /// What an instance may use.
+    pub limits: Limits,
+    /// Where a crm plugin may send requests to. Must be empty for the other worlds.
+    pub egress: Vec<EgressRule>,
+}

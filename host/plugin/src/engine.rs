@@ -1,0 +1,195 @@
+//! The engine: how guests are compiled, where their memory comes from, and the tick that interrupts them.
+
+use crate::config::PluginConfig;
+use crate::error::HostError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+
+/// Bounds of one component; the largest guests seen (Python) have 35 core instances and 20 tables.
+pub(crate) const MAX_CORE_INSTANCES: u32 = 60;
+pub(crate) const MAX_TABLES: u32 = 40;
+pub(crate) const MAX_MEMORIES: u32 = 4;
+/// Elements of one table, in the pool.
+pub(crate) const MAX_TABLE_ELEMENTS: u32 = 65_536;
+
+/// Instances of scorers, crm plugins and trials that have their own room beside the flows'.
+const RESERVED_INSTANCES: u32 = 128;
+/// Memory mappings that an instance takes, measured with parked Rust flows (about 7), with some reserve; and what the
+/// process needs besides.
+const MAPPINGS_PER_INSTANCE: u64 = 12;
+const OTHER_MAPPINGS: u64 = 4000;
+/// The kernel's default, where it can't be read.
+const DEFAULT_MAX_MAP_COUNT: u64 = 65_530;
+/// Address space for 32-bit memories is reserved in full, so that the pool can't be larger than this.
+const MAX_INSTANCES: u32 = 8000;
+
+const MAX_WASM_STACK_BYTES: usize = 512 << 10;
+const ASYNC_STACK_BYTES: usize = 1 << 20;
+/// The tick of the epoch.
+const TICK: Duration = Duration::from_millis(1);
+
+/// How many flows there is room for, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Flow instances at once.
+    pub flow_instances: u32,
+    /// What the settings ask for.
+    pub asked_for: u32,
+    /// What the kernel's `vm.max_map_count` has room for, and its value.
+    pub allowed_by_map_count: u32,
+    /// `vm.max_map_count`.
+    pub max_map_count: u64,
+}
+
+/// How many instances fit under `vm.max_map_count`: several mappings go to each, parked or not.
+fn capacity(asked_for: u32, max_map_count: u64) -> Capacity {
+    let room = max_map_count.saturating_sub(OTHER_MAPPINGS) / MAPPINGS_PER_INSTANCE;
+    let allowed = u32::try_from(room).unwrap_or(u32::MAX).saturating_sub(RESERVED_INSTANCES).max(1);
+    Capacity { flow_instances: asked_for.min(allowed), asked_for, allowed_by_map_count: allowed, max_map_count }
+}
+
+fn max_map_count() -> u64 {
+    let text = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+    text.trim().parse().unwrap_or(DEFAULT_MAX_MAP_COUNT)
+}
+
+/// The engine, and how many flows it has room for. Where `vm.max_map_count` allows fewer than asked for, it warns and
+/// takes fewer: a mapping refused in the middle of a call would be worse.
+pub(crate) fn engine(settings: &PluginConfig) -> Result<(Engine, Capacity), HostError> {
+    check(settings)?;
+    let capacity = capacity(settings.max_flow_instances, max_map_count());
+    if capacity.flow_instances < capacity.asked_for {
+        tracing::warn!(
+            asked_for = capacity.asked_for,
+            room_for = capacity.flow_instances,
+            max_map_count = capacity.max_map_count,
+            "vm.max_map_count has no room for so many flows; raise it with sysctl"
+        );
+    }
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        .max_wasm_stack(MAX_WASM_STACK_BYTES)
+        .async_stack_size(ASYNC_STACK_BYTES)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings, capacity)));
+    let engine = Engine::new(&config).map_err(|error| HostError::Engine(format!("{error:#}")))?;
+    Ok((engine, capacity))
+}
+
+fn check(settings: &PluginConfig) -> Result<(), HostError> {
+    let wrong = |setting, problem: &str| Err(HostError::Setting { setting, problem: problem.into() });
+    if settings.guest_threads == 0 || settings.guest_threads > 256 {
+        return wrong("guest_threads", "not within 1 to 256");
+    }
+    if settings.max_flow_instances == 0 || settings.max_flow_instances > MAX_INSTANCES {
+        return wrong("max_flow_instances", "not within 1 to 8000");
+    }
+    if !(1 << 20..=1 << 30).contains(&settings.max_memory_bytes) {
+        return wrong("max_memory_bytes", "not within 1 MiB to 1 GiB");
+    }
+    if settings.step_cpu_ms == 0 || settings.scorer_deadline_ms == 0 || settings.crm_pool == 0 {
+        return wrong("step_cpu_ms, scorer_deadline_ms, crm_pool", "none of them may be 0");
+    }
+    Ok(())
+}
+
+fn pool(settings: &PluginConfig, capacity: Capacity) -> PoolingAllocationConfig {
+    let instances = capacity.flow_instances + RESERVED_INSTANCES;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances * 8)
+        .total_memories(instances + instances / 4)
+        .total_tables(instances * 4)
+        .total_stacks(instances)
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_tables_per_component(MAX_TABLES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .table_elements(MAX_TABLE_ELEMENTS as usize)
+        .max_memory_size(usize::try_from(settings.max_memory_bytes).unwrap_or(usize::MAX))
+        // What stays mapped in a free slot: reusing it is then a memset, not a system call.
+        .linear_memory_keep_resident(64 << 10)
+        .table_keep_resident(16 << 10)
+        .max_unused_warm_slots(64);
+    pool
+}
+
+/// Advances the epoch each millisecond, on a thread of its own so that no busy executor can hold it up.
+#[derive(Debug)]
+pub(crate) struct Ticker {
+    stop: Arc<AtomicBool>,
+}
+
+impl Ticker {
+    pub(crate) fn start(engine: &Engine) -> Result<Self, HostError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, engine) = (Arc::clone(&stop), engine.weak());
+        std::thread::Builder::new()
+            .name("epoch".into())
+            .spawn(move || {
+                while !stopped.load(Relaxed) {
+                    std::thread::sleep(TICK);
+                    match engine.upgrade() {
+                        Some(engine) => engine.increment_epoch(),
+                        None => return,
+                    }
+                }
+            })
+            .map_err(HostError::Thread)?;
+        Ok(Self { stop })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+    }
+}
+
+/// Niced threads that compile: half the processors, so that an upload never takes the machine from calls.
+pub(crate) fn compile_threads() -> Result<rayon::ThreadPool, HostError> {
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads((processors / 2).max(1))
+        .thread_name(|number| format!("compile-{number}"))
+        .start_handler(|_| {
+            if let Err(error) = rustix::process::nice(10) {
+                tracing::warn!(%error, "a compile thread could not lower its priority");
+            }
+        })
+        .build()
+        .map_err(|error| HostError::CompileThreads(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_map_count_bounds_the_flows() {
+        let usual = capacity(1000, 65_530);
+        assert_eq!(usual.flow_instances, 1000);
+        assert!((4000..6000).contains(&usual.allowed_by_map_count), "{usual:?}");
+        assert_eq!(capacity(8000, 65_530).flow_instances, usual.allowed_by_map_count);
+        assert_eq!(capacity(8000, 1_000_000).flow_instances, 8000);
+        assert_eq!(capacity(8000, 0).flow_instances, 1, "never none at all");
+    }
+
+    #[test]
+    fn settings_out_of_bounds_are_named() {
+        let with = |change: fn(&mut PluginConfig)| {
+            let mut settings = PluginConfig::default();
+            change(&mut settings);
+            check(&settings).is_err()
+        };
+        assert!(with(|settings| settings.guest_threads = 0));
+        assert!(with(|settings| settings.max_flow_instances = 0));
+        assert!(with(|settings| settings.max_memory_bytes = 1));
+        assert!(with(|settings| settings.crm_pool = 0));
+        assert!(!with(|_| ()));
+    }
+}

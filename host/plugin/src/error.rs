@@ -1,0 +1,179 @@
+//! What can go wrong, by who has to hear of it.
+
+use crate::config::EgressRule;
+use crate::verify::World;
+
+/// The plugin host could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// A setting is out of bounds.
+    #[error("setting {setting}: {problem}")]
+    Setting {
+        /// Its name in [`PluginConfig`](crate::PluginConfig).
+        setting: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The engine refused its settings, or could not reserve the address space for its pool.
+    #[error("the WebAssembly engine could not be started: {0}")]
+    Engine(String),
+    /// A thread or a runtime could not be started.
+    #[error("a thread could not be started")]
+    Thread(#[source] std::io::Error),
+    /// The compile threads could not be started.
+    #[error("the compile threads could not be started: {0}")]
+    CompileThreads(String),
+}
+
+/// A body that is no plugin for this host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UploadError {
+    /// Too many bytes.
+    #[error("{bytes} bytes, at most {max} are taken")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The bound.
+        max: usize,
+    },
+    /// No WebAssembly at all.
+    #[error("this is not WebAssembly: it doesn't begin with the magic bytes `\\0asm`")]
+    NotWasm,
+    /// A core module.
+    #[error("this is a core module, not a component; build for wasm32-wasip2, or wrap it (`wasm-tools component new`)")]
+    CoreModule,
+    /// It doesn't parse or validate.
+    #[error("the component is malformed: {0}")]
+    Malformed(String),
+    /// More of something than any sensible component has.
+    #[error("the component has more than {max} {what}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The bound.
+        max: usize,
+    },
+    /// It exports no guest interface.
+    #[error("the component exports no known guest interface; known are {}; it exports {}", .known.join(", "), list(.exports))]
+    NoWorld {
+        /// What it exports, at most 32.
+        exports: Vec<String>,
+        /// What would be known.
+        known: Vec<String>,
+    },
+    /// It is made for a world this host doesn't know.
+    #[error("the component is made for `{found}`, which this host doesn't know; known are {}", .known.join(", "))]
+    UnknownWorld {
+        /// The interface it exports.
+        found: String,
+        /// What would be known.
+        known: Vec<String>,
+    },
+    /// It is made for another version of a known world.
+    #[error("the component is made for `{found}`; this host knows {}", .known.join(", "))]
+    UnknownVersion {
+        /// The interface it exports.
+        found: String,
+        /// What would be known.
+        known: Vec<String>,
+    },
+    /// It exports more than one.
+    #[error("the component exports {} guest interfaces ({}), it must export one", .found.len(), .found.join(", "))]
+    SeveralWorlds {
+        /// Which.
+        found: Vec<String>,
+    },
+    /// It imports what its world may not have.
+    #[error("a {world} plugin may not import {}", .imports.join(", "))]
+    ForbiddenImports {
+        /// Its world.
+        world: World,
+        /// What it may not have, at most 32.
+        imports: Vec<String>,
+    },
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "nothing".into() } else { names.join(", ") }
+}
+
+/// A version that could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It is no plugin for this host.
+    #[error("the component was refused")]
+    Refused(#[source] UploadError),
+    /// A limit is beyond what the host can give.
+    #[error("limit {limit}: {problem}")]
+    Limit {
+        /// Its name in [`Limits`](crate::Limits).
+        limit: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Requests may not go there.
+    #[error("egress to {rule}: {problem}")]
+    Egress {
+        /// The rule.
+        rule: EgressRule,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The compiler refused it.
+    #[error("the component could not be compiled: {0}")]
+    Compile(String),
+    /// Its interfaces are not of the types its version of the contract has.
+    #[error("the component doesn't fit the contract: {0}")]
+    Contract(String),
+    /// It failed as soon as it was instantiated.
+    #[error("a trial instance failed: {0}")]
+    Trial(String),
+    /// The compile task was lost.
+    #[error("the compile task was lost")]
+    Lost(#[source] tokio::task::JoinError),
+}
+
+/// A decision without scores: the caller falls back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScoreError {
+    /// The version isn't loaded, or is no scorer.
+    #[error("no scorer of this version is loaded")]
+    NotLoaded,
+    /// The input's own sizes don't agree: a fault of the caller.
+    #[error("the input is inconsistent: {0}")]
+    Input(String),
+    /// Too many decisions wait already.
+    #[error("too many decisions wait for this scorer")]
+    Busy,
+    /// No room for an instance.
+    #[error("no room for an instance: {0}")]
+    NoRoom(String),
+    /// `configure` refused, or selected what wasn't offered.
+    #[error("the scorer can't be configured: {0}")]
+    Configure(String),
+    /// `score` returned an error.
+    #[error("the scorer refused to score: {0}")]
+    Refused(String),
+    /// It returned another number of rows or parts than there are.
+    #[error("the scorer returned {got} {what} for {expected}")]
+    WrongCount {
+        /// `rows` or `parts`.
+        what: &'static str,
+        /// As many as there should be.
+        expected: usize,
+        /// As many as came.
+        got: usize,
+    },
+    /// A score or part is no finite number.
+    #[error("the scorer returned a {0} that is not a finite number")]
+    NotFinite(&'static str),
+    /// It trapped.
+    #[error("the scorer trapped: {0}")]
+    Trap(String),
+    /// It took too long.
+    #[error("the scorer took more than {0} ms")]
+    Deadline(u32),
+    /// It hit a limit.
+    #[error("the scorer hit a limit: {0}")]
+    Limit(String),
+}

@@ -1,0 +1,86 @@
+//! Memory and tables of one store.
+
+use crate::config::Limits;
+use wasmtime::ResourceLimiter;
+
+/// Refuses growth beyond the limits, and remembers that it did: what follows is usually a trap somewhere else.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    max_memory_bytes: usize,
+    max_table_elements: usize,
+    memory_bytes: usize,
+    peak_bytes: usize,
+    hit: Option<String>,
+}
+
+impl Limiter {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            max_memory_bytes: usize::try_from(limits.max_memory_bytes).unwrap_or(usize::MAX),
+            max_table_elements: limits.max_table_elements as usize,
+            memory_bytes: 0,
+            peak_bytes: 0,
+            hit: None,
+        }
+    }
+
+    pub(crate) fn hit(&self) -> Option<&str> {
+        self.hit.as_deref()
+    }
+
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.peak_bytes as u64
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    /// All memories of the store count together.
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.memory_bytes.saturating_sub(current).saturating_add(desired);
+        if total > self.max_memory_bytes {
+            self.hit = Some(format!("memory: {total} bytes wanted, {} allowed", self.max_memory_bytes));
+            return Ok(false);
+        }
+        self.memory_bytes = total;
+        self.peak_bytes = self.peak_bytes.max(total);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > self.max_table_elements {
+            self.hit = Some(format!("table: {desired} elements wanted, {} allowed", self.max_table_elements));
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        crate::engine::MAX_CORE_INSTANCES as usize
+    }
+
+    fn tables(&self) -> usize {
+        crate::engine::MAX_TABLES as usize
+    }
+
+    fn memories(&self) -> usize {
+        crate::engine::MAX_MEMORIES as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_count_together_and_the_refusal_is_remembered() {
+        let limits = Limits { max_memory_bytes: 100, max_table_elements: 10, ..Limits::default() };
+        let mut limiter = Limiter::new(&limits);
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(limiter.memory_growing(0, 40, None).unwrap());
+        assert_eq!(limiter.hit(), None);
+        assert!(!limiter.memory_growing(60, 61, None).unwrap());
+        assert!(limiter.hit().unwrap().contains("101 bytes wanted"));
+        assert_eq!(limiter.peak_bytes(), 100);
+        assert!(!limiter.table_growing(0, 11, None).unwrap());
+    }
+}

@@ -1,0 +1,288 @@
+//! What a guest writes: log lines, and what it prints. Bounded in length and rate; the rest is dropped and counted.
+
+use cordboard_core::ids::Version;
+use hyper::body::Bytes;
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+/// A line longer than this, in bytes, is cut.
+pub(crate) const MAX_LINE_BYTES: usize = 4096;
+/// So many lines at once, and so many a second after that.
+const BURST_LINES: u32 = 100;
+const LINES_PER_SECOND: u32 = 20;
+
+/// How serious a guest thinks a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Values and the course of the program.
+    Trace,
+    /// For someone who debugs the plugin.
+    Debug,
+    /// For someone who watches it.
+    Info,
+    /// Something odd.
+    Warn,
+    /// Something wrong.
+    Error,
+}
+
+/// Where lines go.
+#[derive(Clone)]
+pub(crate) enum LogSink {
+    /// To the process's log, under the version's name.
+    Host(Version),
+    /// To the contact's shell; false if it has no room.
+    Contact(Arc<dyn Fn(LogLevel, String) -> bool + Send + Sync>),
+}
+
+impl fmt::Debug for LogSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LogSink::Host(version) => f.debug_tuple("Host").field(version).finish(),
+            LogSink::Contact(_) => f.write_str("Contact"),
+        }
+    }
+}
+
+impl LogSink {
+    fn write(&self, level: LogLevel, text: String) -> bool {
+        match self {
+            LogSink::Contact(send) => send(level, text),
+            LogSink::Host(version) => {
+                let version = version.short();
+                match level {
+                    LogLevel::Trace => tracing::trace!(%version, "plugin: {text}"),
+                    LogLevel::Debug => tracing::debug!(%version, "plugin: {text}"),
+                    LogLevel::Info => tracing::info!(%version, "plugin: {text}"),
+                    LogLevel::Warn | LogLevel::Error => tracing::warn!(%version, "plugin: {text}"),
+                }
+                true
+            }
+        }
+    }
+}
+
+/// The log of one store; copies write to the same one.
+#[derive(Clone, Debug)]
+pub(crate) struct GuestLog(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    sink: LogSink,
+    bucket: Bucket,
+    dropped: u64,
+    /// A line printed but not ended yet.
+    partial: VecDeque<u8>,
+}
+
+/// A token bucket.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    tokens: f64,
+    burst: f64,
+    per_second: f64,
+    filled: Instant,
+}
+
+impl Bucket {
+    pub(crate) fn new(burst: u32, per_second: u32, now: Instant) -> Self {
+        Self { tokens: f64::from(burst), burst: f64::from(burst), per_second: f64::from(per_second), filled: now }
+    }
+
+    /// Takes a token, or says in how many seconds there will be one.
+    pub(crate) fn take(&mut self, now: Instant) -> Result<(), f64> {
+        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
+        self.filled = now;
+        self.tokens = (self.tokens + passed * self.per_second).min(self.burst);
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            Ok(())
+        } else {
+            Err((1.0 - self.tokens) / self.per_second)
+        }
+    }
+}
+
+impl State {
+    fn line(&mut self, level: LogLevel, text: &str) {
+        if self.bucket.take(Instant::now()).is_err() {
+            self.dropped += 1;
+            return;
+        }
+        if self.dropped > 0 {
+            let note = format!("{} lines were dropped: too many at once", self.dropped);
+            if self.sink.write(LogLevel::Warn, note) {
+                self.dropped = 0;
+            }
+        }
+        if !self.sink.write(level, shortened(text, MAX_LINE_BYTES)) {
+            self.dropped += 1;
+        }
+    }
+}
+
+impl GuestLog {
+    pub(crate) fn new(sink: LogSink) -> Self {
+        let bucket = Bucket::new(BURST_LINES, LINES_PER_SECOND, Instant::now());
+        Self(Arc::new(Mutex::new(State { sink, bucket, dropped: 0, partial: VecDeque::new() })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn line(&self, level: LogLevel, text: &str) {
+        self.state().line(level, text);
+    }
+
+    /// A stream whose lines are logged.
+    pub(crate) fn stream(&self, level: LogLevel) -> Printed {
+        Printed { log: self.clone(), level }
+    }
+
+    fn print(&self, level: LogLevel, bytes: &[u8]) {
+        let mut state = self.state();
+        for byte in bytes {
+            if *byte == b'\n' || state.partial.len() >= MAX_LINE_BYTES {
+                let line: Vec<u8> = state.partial.drain(..).collect();
+                state.line(level, &String::from_utf8_lossy(&line));
+            }
+            if *byte != b'\n' {
+                state.partial.push_back(*byte);
+            }
+        }
+    }
+
+    /// Writes what was printed without an end of line.
+    pub(crate) fn finish(&self) {
+        let mut state = self.state();
+        let rest: Vec<u8> = state.partial.drain(..).collect();
+        if !rest.is_empty() {
+            state.line(LogLevel::Warn, &String::from_utf8_lossy(&rest));
+        }
+    }
+}
+
+/// At most so many bytes of a text, cut between characters.
+pub(crate) fn shortened(text: &str, max_bytes: usize) -> String {
+    let end = (0..=max_bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default().to_owned()
+}
+
+/// Standard output or standard error of a guest.
+#[derive(Clone, Debug)]
+pub(crate) struct Printed {
+    log: GuestLog,
+    level: LogLevel,
+}
+
+impl IsTerminal for Printed {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Printed {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Printed {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Printed {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.log.print(self.level, &bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(MAX_LINE_BYTES)
+    }
+}
+
+impl AsyncWrite for Printed {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        self.log.print(self.level, bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn log() -> (GuestLog, Arc<Mutex<Vec<String>>>) {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&lines);
+        let sink = LogSink::Contact(Arc::new(move |_, text| {
+            kept.lock().unwrap().push(text);
+            true
+        }));
+        (GuestLog::new(sink), lines)
+    }
+
+    #[test]
+    fn printed_text_becomes_bounded_lines() {
+        let (log, lines) = log();
+        log.print(LogLevel::Info, b"one\ntw");
+        log.print(LogLevel::Info, b"o\n");
+        log.print(LogLevel::Info, &vec![b'x'; MAX_LINE_BYTES + 3]);
+        log.finish();
+        let lengths: Vec<usize> = lines.lock().unwrap().iter().map(String::len).collect();
+        assert_eq!(lengths, [3, 3, MAX_LINE_BYTES, 3]);
+    }
+
+    #[test]
+    fn a_flood_is_cut_off() {
+        let (log, lines) = log();
+        for _ in 0..10_000 {
+            log.line(LogLevel::Info, "again");
+        }
+        let kept = lines.lock().unwrap().len();
+        assert!((100..1000).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn a_bucket_refills_at_its_rate() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(2, 10, start);
+        assert!(bucket.take(start).is_ok() && bucket.take(start).is_ok());
+        assert!((bucket.take(start).unwrap_err() - 0.1).abs() < 1e-9);
+        assert!(bucket.take(start + Duration::from_millis(150)).is_ok());
+        assert!(bucket.take(start + Duration::from_millis(150)).is_err());
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(shortened("äöü", 3), "ä");
+        assert_eq!(shortened("abc", 10), "abc");
+    }
+}

@@ -1,0 +1,100 @@
+//! What every guest's store holds, whatever its world: its WASI, its limits, its clock, its log.
+
+mod clock;
+mod limiter;
+mod linker;
+mod log;
+mod meter;
+mod random;
+
+pub(crate) use clock::VirtualClock;
+pub(crate) use limiter::Limiter;
+pub(crate) use linker::{Clocks, linker};
+pub(crate) use log::{Bucket, GuestLog, LogSink, shortened};
+pub use log::LogLevel;
+pub(crate) use meter::{Meter, StepDeadline, metered};
+pub(crate) use random::SeededRandom;
+
+use crate::config::Limits;
+use std::sync::Arc;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// Bytes a guest may hand over in one host call; the engine's default of 128 MiB would be an attack's best friend.
+const HOSTCALL_BYTES: usize = 2 << 20;
+
+/// The state of one store. `R` is what its world adds.
+pub(crate) struct Guest<R> {
+    pub(crate) table: ResourceTable,
+    wasi: WasiCtx,
+    limiter: Limiter,
+    pub(crate) clock: VirtualClock,
+    pub(crate) random: SeededRandom,
+    pub(crate) log: GuestLog,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) config: Arc<[(String, String)]>,
+    pub(crate) role: R,
+}
+
+/// What a new store is made of.
+pub(crate) struct Birth<R> {
+    pub(crate) limits: Limits,
+    pub(crate) step_cpu_ms: u32,
+    pub(crate) clock: VirtualClock,
+    pub(crate) random: SeededRandom,
+    pub(crate) sink: LogSink,
+    pub(crate) config: Arc<[(String, String)]>,
+    pub(crate) role: R,
+}
+
+impl<R: Send + 'static> Guest<R> {
+    /// A store with every limit set: memory, tables, handles, bytes a call, and CPU time a step.
+    pub(crate) fn store(engine: &Engine, birth: Birth<R>) -> Store<Self> {
+        let log = GuestLog::new(birth.sink);
+        let mut wasi = WasiCtx::builder();
+        // No arguments, environment, files or network: that is the builder's default. What is printed is logged.
+        wasi.stdout(log.stream(LogLevel::Info)).stderr(log.stream(LogLevel::Warn));
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(birth.limits.max_handles as usize);
+        let meter = Arc::new(Meter::new(birth.step_cpu_ms));
+        let guest = Guest {
+            table,
+            wasi: wasi.build(),
+            limiter: Limiter::new(&birth.limits),
+            clock: birth.clock,
+            random: birth.random,
+            log,
+            meter: Arc::clone(&meter),
+            config: birth.config,
+            role: birth.role,
+        };
+        let mut store = Store::new(engine, guest);
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_hostcall_fuel(HOSTCALL_BYTES);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            // Time also runs while a guest is parked, so the tick only asks the meter, which counts CPU time.
+            match meter.check()? {
+                meter::Slice::Left => Ok(UpdateDeadline::Continue(1)),
+                meter::Slice::Used => Ok(UpdateDeadline::Yield(1)),
+            }
+        });
+        store
+    }
+
+    /// Which limit the guest ran into, if any, and the most memory it held, in bytes.
+    pub(crate) fn limit_hit(&self) -> Option<&str> {
+        self.limiter.hit()
+    }
+
+    pub(crate) fn peak_memory_bytes(&self) -> u64 {
+        self.limiter.peak_bytes()
+    }
+}
+
+impl<R: Send + 'static> WasiView for Guest<R> {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}

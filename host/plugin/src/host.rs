@@ -1,0 +1,281 @@
+//! The plugin host: what is loaded, and what can be done with it.
+
+mod load;
+
+pub use load::LoadedInfo;
+
+use crate::config::{LoadSpec, PluginConfig};
+use crate::crm::{CrmRole, Directory};
+use crate::engine::{self, Capacity, Ticker};
+use crate::error::{HostError, LoadError, ScoreError, UploadError};
+use crate::flow::{self, FlowHandle, FlowMessage, FlowPort, FlowStart, Program};
+use crate::guest::Guest;
+use crate::scorer::{ScoreInput, Scored, ScorerProgram};
+use crate::verify::{self, PluginInfo, World};
+use cordboard_core::flow::{LookupError, Profile};
+use cordboard_core::ids::Version;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{Semaphore, mpsc};
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+/// The plugin host. Copies are the same host; the last one dropped ends its threads and every run.
+#[derive(Clone, Debug)]
+pub struct PluginHost(Arc<Inner>);
+
+struct Inner {
+    settings: PluginConfig,
+    capacity: Capacity,
+    engine: Engine,
+    linkers: Linkers,
+    versions: Mutex<Versions>,
+    flow_slots: Arc<Semaphore>,
+    compiler: Arc<rayon::ThreadPool>,
+    compile_turn: Semaphore,
+    runtime: Option<Runtime>,
+    _ticker: Ticker,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginHost").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
+
+struct Linkers {
+    flow: Linker<Guest<FlowPort>>,
+    scorer: Linker<Guest<()>>,
+    crm: Linker<Guest<CrmRole>>,
+}
+
+#[derive(Default)]
+struct Versions {
+    loaded: BTreeMap<Version, Arc<Loaded>>,
+    /// Unloaded, but still in use by runs.
+    draining: Vec<Weak<Loaded>>,
+}
+
+/// A version in memory.
+struct Loaded {
+    info: LoadedInfo,
+    program: Kind,
+    live: AtomicU64,
+}
+
+enum Kind {
+    Flow(Arc<Program>),
+    Scorer(Arc<ScorerProgram>),
+    Crm(Arc<Directory>),
+}
+
+/// A version that is loaded, or unloaded and still in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedVersion {
+    /// Which.
+    pub version: Version,
+    /// Its world.
+    pub world: World,
+    /// Its contract, e.g. `cordboard:flow@0.1.0`.
+    pub contract: String,
+    /// Flow runs, decisions or look-ups that use it right now.
+    pub live_instances: u64,
+    /// It was unloaded; it goes with the last of them.
+    pub draining: bool,
+}
+
+/// Counts a use of a version, and keeps it in memory.
+struct InUse(Arc<Loaded>);
+
+impl InUse {
+    fn new(loaded: Arc<Loaded>) -> Self {
+        loaded.live.fetch_add(1, Relaxed);
+        Self(loaded)
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.0.live.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Not in place: the last copy may be dropped on an async thread, which must not block.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl PluginHost {
+    /// Starts the engine, its tick and the guests' threads.
+    ///
+    /// # Errors
+    /// If a setting is out of bounds, or the machine has no room for the pool.
+    pub fn start(settings: PluginConfig) -> Result<Self, HostError> {
+        let (engine, capacity) = engine::engine(&settings)?;
+        let linkers = Linkers::new(&engine).map_err(|error| HostError::Engine(format!("{error:#}")))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(settings.guest_threads)
+            .max_blocking_threads(8)
+            .thread_name("guest")
+            .enable_all()
+            .build()
+            .map_err(HostError::Thread)?;
+        Ok(Self(Arc::new(Inner {
+            capacity,
+            linkers,
+            versions: Mutex::default(),
+            flow_slots: Arc::new(Semaphore::new(capacity.flow_instances as usize)),
+            compiler: Arc::new(engine::compile_threads()?),
+            compile_turn: Semaphore::new(1),
+            runtime: Some(runtime),
+            _ticker: Ticker::start(&engine)?,
+            engine,
+            settings,
+        })))
+    }
+
+    /// How many flows there is room for, and why.
+    pub fn capacity(&self) -> Capacity {
+        self.0.capacity
+    }
+
+    /// Whether a component is a plugin for this host; see [`verify`](crate::verify). Takes time in proportion to its
+    /// size: not on an async thread for large ones.
+    ///
+    /// # Errors
+    /// What is wrong, in words for the plugin's author.
+    pub fn verify(&self, component: &[u8]) -> Result<PluginInfo, UploadError> {
+        verify::verify(component, self.0.settings.max_component_bytes)
+    }
+
+    /// Compiles a version on the compile threads, one at a time, and tries an instance of it. Loading a version again
+    /// does nothing.
+    ///
+    /// # Errors
+    /// What is wrong with the component, its limits or its egress.
+    pub async fn load(&self, version: Version, spec: LoadSpec) -> Result<LoadedInfo, LoadError> {
+        if let Some(loaded) = self.0.get(version) {
+            return Ok(loaded.info.clone());
+        }
+        let Ok(turn) = self.0.compile_turn.acquire().await else {
+            return Err(LoadError::Compile("the host is stopping".into()));
+        };
+        let loaded = Arc::new(self.0.compile(version, spec).await?);
+        drop(turn);
+        let info = loaded.info.clone();
+        self.0.versions().loaded.insert(version, loaded);
+        tracing::info!(version = %version.short(), world = %info.world, compile_ms = info.compile_ms, "plugin loaded");
+        Ok(info)
+    }
+
+    /// Takes a version out of use. Runs in progress go on; its memory is free with the last of them. False if it
+    /// wasn't loaded.
+    pub fn unload(&self, version: Version) -> bool {
+        let mut versions = self.0.versions();
+        let Some(loaded) = versions.loaded.remove(&version) else { return false };
+        versions.draining.retain(|draining| draining.strong_count() > 0);
+        versions.draining.push(Arc::downgrade(&loaded));
+        // After the lock: the last hold may go here, and with it a compiled component.
+        drop(versions);
+        true
+    }
+
+    /// The versions in memory, loaded ones first.
+    pub fn loaded(&self) -> Vec<LoadedVersion> {
+        let mut versions = self.0.versions();
+        versions.draining.retain(|draining| draining.strong_count() > 0);
+        let entry = |loaded: &Loaded, draining| LoadedVersion {
+            version: loaded.info.version,
+            world: loaded.info.world,
+            contract: loaded.info.contract.clone(),
+            live_instances: loaded.live.load(Relaxed),
+            draining,
+        };
+        let mut all: Vec<_> = versions.loaded.values().map(|loaded| entry(loaded, false)).collect();
+        all.extend(versions.draining.iter().filter_map(Weak::upgrade).map(|loaded| entry(&loaded, true)));
+        all
+    }
+
+    /// Runs a flow for a contact. Never fails here: what goes wrong arrives as [`FlowMessage::Ended`]. The capacity of
+    /// `messages` is the shell's to choose; a full one parks the flow.
+    pub fn start_flow(&self, version: Version, start: FlowStart, messages: mpsc::Sender<FlowMessage>) -> FlowHandle {
+        let program = self.0.flow_program(version);
+        let (program, hold) = match program {
+            Ok((program, hold)) => (Ok(program), Some(hold)),
+            Err(text) => (Err(text), None),
+        };
+        flow::spawn(self.0.runtime(), program, start, messages, hold)
+    }
+
+    /// Scores agents for contacts. An instance is kept between decisions and made anew when the columns change or
+    /// after any failure.
+    ///
+    /// # Errors
+    /// Whatever kept the scorer from giving usable scores; the caller falls back.
+    pub async fn score(&self, version: Version, input: ScoreInput) -> Result<Scored, ScoreError> {
+        let loaded = self.0.get(version).ok_or(ScoreError::NotLoaded)?;
+        let program = match &loaded.program {
+            Kind::Scorer(program) => Arc::clone(program),
+            Kind::Flow(_) | Kind::Crm(_) => return Err(ScoreError::NotLoaded),
+        };
+        let _use = InUse::new(loaded);
+        Box::pin(program.score(self.0.runtime(), input)).await
+    }
+
+    /// Looks a person up through a crm version: from its cache, or from the plugin within `timeout` (at most 60 s).
+    ///
+    /// # Errors
+    /// `Timeout`, `Busy` when as many look-ups as may run do, `Unavailable` while the breaker is open.
+    pub async fn lookup(
+        &self,
+        version: Version,
+        key_kind: &str,
+        key_value: &str,
+        timeout: Duration,
+    ) -> Result<Option<Profile>, LookupError> {
+        let not_loaded = || LookupError::Unavailable("no crm plugin of this version is loaded".into());
+        let loaded = self.0.get(version).ok_or_else(not_loaded)?;
+        let directory = match &loaded.program {
+            Kind::Crm(directory) => Arc::clone(directory),
+            Kind::Flow(_) | Kind::Scorer(_) => return Err(not_loaded()),
+        };
+        let _use = InUse::new(loaded);
+        let key = (key_kind.to_owned(), key_value.to_owned());
+        Box::pin(directory.lookup(self.0.runtime(), key, timeout)).await
+    }
+}
+
+impl Inner {
+    fn versions(&self) -> MutexGuard<'_, Versions> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, version: Version) -> Option<Arc<Loaded>> {
+        self.versions().loaded.get(&version).cloned()
+    }
+
+    #[allow(clippy::expect_used, reason = "taken only in drop")]
+    fn runtime(&self) -> &Handle {
+        self.runtime.as_ref().map(Runtime::handle).expect("the runtime is there until the host is dropped")
+    }
+
+    /// A flow's program with all that a run of it holds: its version, and its place among the flows.
+    fn flow_program(&self, version: Version) -> Result<(Arc<Program>, impl Send + 'static), String> {
+        let loaded = self.get(version).ok_or_else(|| format!("version {} isn't loaded", version.short()))?;
+        let program = match &loaded.program {
+            Kind::Flow(program) => Arc::clone(program),
+            Kind::Scorer(_) | Kind::Crm(_) => return Err(format!("version {} is no flow", version.short())),
+        };
+        let slot = Arc::clone(&self.flow_slots).try_acquire_owned();
+        let slot = slot.map_err(|_| format!("no room: {} flows run already", self.capacity.flow_instances))?;
+        Ok((program, (InUse::new(loaded), slot)))
+    }
+}

@@ -1,0 +1,179 @@
+//! Loading: checks, compilation, a trial instance.
+
+use super::{Inner, Kind, Linkers, Loaded};
+use crate::bindings::crm_0_1_0::CrmPre;
+use crate::bindings::flow_0_1_0::{self, FlowPre};
+use crate::bindings::scorer_0_1_0::{self, ScorerPre};
+use crate::config::{Limits, LoadSpec};
+use crate::crm::{self, Directory};
+use crate::engine::MAX_TABLE_ELEMENTS;
+use crate::error::LoadError;
+use crate::flow::{self, Program};
+use crate::guest::{Clocks, Guest, linker, metered, shortened};
+use crate::scorer::ScorerProgram;
+use crate::verify::{PluginInfo, World, verify};
+use cordboard_core::ids::Version;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime::{Engine, Store};
+
+/// Wall time of a trial instance; its CPU time is bounded by the step.
+const TRIAL_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_TEXT_BYTES: usize = 4096;
+
+/// What is known of a version once it is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedInfo {
+    /// The version.
+    pub version: Version,
+    /// Its world.
+    pub world: World,
+    /// Its contract, e.g. `cordboard:flow@0.1.0`.
+    pub contract: String,
+    /// How long compiling took, in milliseconds.
+    pub compile_ms: u64,
+    /// How long a trial instance took, in microseconds.
+    pub instantiate_us: u64,
+}
+
+impl Linkers {
+    pub(super) fn new(engine: &Engine) -> wasmtime::Result<Self> {
+        let mut flow: Linker<Guest<flow::FlowPort>> = linker(engine, Clocks::Journal)?;
+        flow_0_1_0::types::add_to_linker::<_, HasSelf<_>>(&mut flow, |guest| guest)?;
+        flow_0_1_0::conversation::add_to_linker::<_, HasSelf<_>>(&mut flow, |guest| guest)?;
+        let mut scorer: Linker<Guest<()>> = linker(engine, Clocks::Journal)?;
+        scorer_0_1_0::types::add_to_linker::<_, HasSelf<_>>(&mut scorer, |guest| guest)?;
+        let mut crm: Linker<Guest<crm::CrmRole>> = linker(engine, Clocks::Real)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut crm)?;
+        crate::bindings::crm_0_1_0::types::add_to_linker::<_, HasSelf<_>>(&mut crm, |guest| guest)?;
+        Ok(Self { flow, scorer, crm })
+    }
+}
+
+fn contract_error(error: wasmtime::Error) -> LoadError {
+    LoadError::Contract(shortened(&format!("{error:#}"), MAX_TEXT_BYTES))
+}
+
+impl Inner {
+    pub(super) async fn compile(&self, version: Version, spec: LoadSpec) -> Result<Loaded, LoadError> {
+        self.check(&spec.limits)?;
+        crm::check_rules(&spec.egress)?;
+        let (info, component, compile_ms) = self.component(Arc::clone(&spec.component)).await?;
+        if let Some(rule) = spec.egress.first().filter(|_| info.world != World::Crm) {
+            let problem = "only a crm plugin may have egress";
+            return Err(LoadError::Egress { rule: rule.clone(), problem });
+        }
+        let program = self.program(version, info.world, &component, spec)?;
+        let began = Instant::now();
+        let trial = self.runtime().spawn(trial(program.clone()));
+        match tokio::time::timeout(TRIAL_TIMEOUT, trial).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => {
+                return Err(LoadError::Trial(shortened(&format!("{error:?}"), MAX_TEXT_BYTES)));
+            }
+            Ok(Err(lost)) => return Err(LoadError::Lost(lost)),
+            Err(_) => return Err(LoadError::Trial("it took longer than 30 s".into())),
+        }
+        let instantiate_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let info = LoadedInfo { version, world: info.world, contract: info.contract, compile_ms, instantiate_us };
+        Ok(Loaded { info, program, live: AtomicU64::new(0) })
+    }
+
+    fn check(&self, limits: &Limits) -> Result<(), LoadError> {
+        let wrong = |limit, problem: String| Err(LoadError::Limit { limit, problem });
+        let most = self.settings.max_memory_bytes;
+        if limits.max_memory_bytes == 0 || limits.max_memory_bytes > most {
+            return wrong("max_memory_bytes", format!("not within 1 to {most}, the host's own limit"));
+        }
+        if limits.max_table_elements > MAX_TABLE_ELEMENTS {
+            return wrong("max_table_elements", format!("over {MAX_TABLE_ELEMENTS}"));
+        }
+        if limits.step_cpu_ms == Some(0) || limits.calls_per_second == 0 || limits.max_calls == 0 {
+            return wrong("step_cpu_ms, calls_per_second, max_calls", "none of them may be 0".into());
+        }
+        Ok(())
+    }
+
+    /// Verifies and compiles away from the async threads. A compilation can't be cancelled: one at a time.
+    async fn component(&self, bytes: Arc<[u8]>) -> Result<(PluginInfo, Component, u64), LoadError> {
+        let (engine, compiler) = (self.engine.clone(), Arc::clone(&self.compiler));
+        let max_bytes = self.settings.max_component_bytes;
+        let task = self.runtime().spawn_blocking(move || {
+            compiler.install(|| {
+                let info = verify(&bytes, max_bytes).map_err(LoadError::Refused)?;
+                let began = Instant::now();
+                let component = Component::new(&engine, &bytes)
+                    .map_err(|error| LoadError::Compile(shortened(&format!("{error:#}"), MAX_TEXT_BYTES)))?;
+                let compile_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                Ok((info, component, compile_ms))
+            })
+        });
+        task.await.map_err(LoadError::Lost)?
+    }
+
+    fn program(
+        &self,
+        version: Version,
+        world: World,
+        component: &Component,
+        spec: LoadSpec,
+    ) -> Result<Kind, LoadError> {
+        let (engine, limits) = (self.engine.clone(), spec.limits);
+        let config: Arc<[(String, String)]> = spec.config.into();
+        let step_cpu_ms = limits.step_cpu_ms.unwrap_or(self.settings.step_cpu_ms);
+        let settings = &self.settings;
+        Ok(match world {
+            World::Flow => {
+                let pre = FlowPre::new(prepared(&self.linkers.flow, component)?).map_err(contract_error)?;
+                Kind::Flow(Arc::new(Program { engine, pre, limits, step_cpu_ms, config }))
+            }
+            World::Scorer => {
+                let pre = ScorerPre::new(prepared(&self.linkers.scorer, component)?).map_err(contract_error)?;
+                let deadline_ms = limits.step_cpu_ms.unwrap_or(settings.scorer_deadline_ms);
+                let instances = settings.guest_threads;
+                let program = ScorerProgram::new(version, engine, pre, limits, deadline_ms, config, instances);
+                Kind::Scorer(Arc::new(program))
+            }
+            World::Crm => {
+                let pre = CrmPre::new(prepared(&self.linkers.crm, component)?).map_err(contract_error)?;
+                let bounds = (settings.crm_pool, settings.crm_cache, settings.crm_breaker);
+                let rules = spec.egress.into();
+                let directory = Directory::new(version, engine, pre, limits, step_cpu_ms, config, rules, bounds);
+                Kind::Crm(Arc::new(directory))
+            }
+        })
+    }
+}
+
+fn prepared<T: 'static>(linker: &Linker<T>, component: &Component) -> Result<InstancePre<T>, LoadError> {
+    linker.instantiate_pre(component).map_err(contract_error)
+}
+
+impl Clone for Kind {
+    fn clone(&self) -> Self {
+        match self {
+            Kind::Flow(program) => Kind::Flow(Arc::clone(program)),
+            Kind::Scorer(program) => Kind::Scorer(Arc::clone(program)),
+            Kind::Crm(directory) => Kind::Crm(Arc::clone(directory)),
+        }
+    }
+}
+
+/// Makes an instance and drops it: what fails in a guest's start code fails now, not at the first call.
+async fn trial(program: Kind) -> wasmtime::Result<()> {
+    match program {
+        Kind::Flow(program) => instantiate(program.trial_store(), program.pre.instance_pre()).await,
+        Kind::Scorer(program) => instantiate(program.store(), program.pre.instance_pre()).await,
+        Kind::Crm(directory) => instantiate(directory.store(), directory.pre.instance_pre()).await,
+    }
+}
+
+async fn instantiate<R: Send + 'static>(
+    mut store: Store<Guest<R>>,
+    pre: &InstancePre<Guest<R>>,
+) -> wasmtime::Result<()> {
+    let meter = Arc::clone(&store.data().meter);
+    metered(meter, async { pre.instantiate_async(&mut store).await.map(|_| ()) }).await
+}

@@ -1,0 +1,27 @@
+//! The plugins' side of the host: engine, limits, bindings for each version of the contract. The only crate that
+//! names wasmtime.
+//!
+//! [`PluginHost`] verifies and loads components, runs flows (one store a contact), asks scorers and looks people up
+//! through crm plugins. Guests run on a runtime of their own, so that one that loops can delay only other guests, and
+//! those by no more than a slice of a millisecond. What a guest may use is stated in [`Limits`]; whatever it does, its
+//! run ends with a [`RunEnd`](cordboard_core::flow::RunEnd), never with the process.
+
+mod bindings;
+mod config;
+mod crm;
+mod engine;
+mod error;
+mod flow;
+mod guest;
+mod host;
+mod scorer;
+mod verify;
+
+pub use config::{BreakerConfig, CacheConfig, EgressRule, Limits, LoadSpec, PluginConfig, Scheme};
+pub use engine::Capacity;
+pub use error::{HostError, LoadError, ScoreError, UploadError};
+pub use flow::{FlowHandle, FlowMessage, FlowStart, RunCost};
+pub use guest::LogLevel;
+pub use host::{LoadedInfo, LoadedVersion, PluginHost};
+pub use scorer::{ScoreInput, ScoreRow, Scored};
+pub use verify::{PluginInfo, World, verify};
