@@ -20,6 +20,9 @@
 //!
 //! Absent on purpose: any knowledge of calls or signalling; SRTP and wideband codecs (not yet).
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 mod clip;
 mod codec;
 mod config;

@@ -16,12 +16,15 @@ const QUEUE: usize = 4_096;
 /// Silence written for lost frames at most, in one go: a minute.
 const MAX_MISSING: u32 = 3_000;
 
-/// What a tick adds to a recording.
+/// What a tick adds to a recording. Inline, since a box would be an allocation per packet.
+#[expect(clippy::large_enum_variant)]
 pub(crate) enum RecordItem {
     Sound { heard: Frame, said: Frame },
     Stop,
 }
 
+/// To the writer; inline for the same reason.
+#[expect(clippy::large_enum_variant)]
 pub(crate) enum Message {
     Start { id: u64, session: SessionId, paths: RecordingPaths },
     Item { id: u64, missing: u32, item: RecordItem },

@@ -125,7 +125,7 @@ impl MediaThread {
         let Self { sessions, pending, ending, closed, stats, .. } = self;
         for (id, running) in sessions.iter_mut() {
             let phase = (slot + running.slot) % SLOTS;
-            if phase % 2 != 0 {
+            if !phase.is_multiple_of(2) {
                 continue;
             }
             let now_us = elapsed_us(start);

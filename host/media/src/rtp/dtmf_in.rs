@@ -107,6 +107,8 @@ mod tests {
 
     /// (timestamp, event, end, duration, time in ms)
     type Packet = (u32, u8, bool, u16, u64);
+    /// A name, what comes, what is heard.
+    type Case<'a> = (&'a str, &'a [Packet], &'a [(char, u32)]);
 
     fn heard(packets: &[Packet]) -> Vec<(char, u32)> {
         let mut receiver = DtmfReceiver::default();
@@ -124,7 +126,7 @@ mod tests {
 
     #[test]
     fn digits_are_heard_once_whatever_is_lost() {
-        let table: &[(&str, &[Packet], &[(char, u32)])] = &[
+        let table: &[Case<'_>] = &[
             ("whole", &[(0, 5, false, 160, 0), (0, 5, false, 320, 20), (0, 5, true, 800, 100), (0, 5, true, 800, 120), (0, 5, true, 800, 140)], &[('5', 100)]),
             ("start lost", &[(0, 11, true, 800, 100), (0, 11, true, 800, 120)], &[('#', 100)]),
             ("ends lost", &[(0, 5, false, 160, 0), (0, 5, false, 400, 50)], &[('5', 50)]),

@@ -116,7 +116,7 @@ impl JitterBuffer {
         let mut start = self.end + i64::from(timestamp.wrapping_sub(self.end as u32) as i32);
         let slack = start - self.cursor;
         // Beyond either border it is another timeline: a source that was silent, or jumped.
-        if !self.synced || slack > RING - 1_000 || slack < -RING {
+        if !self.synced || !(-RING..=RING - 1_000).contains(&slack) {
             self.sync(timestamp);
             start = i64::from(timestamp);
         }
@@ -162,9 +162,10 @@ impl JitterBuffer {
 
     fn move_cursor(&mut self, by: i64) {
         self.cursor += by;
-        let moved = |slack: i64| if slack == i64::MAX { slack } else { slack - by };
-        self.least = moved(self.least);
-        self.history = self.history.map(moved);
+        for slack in self.history.iter_mut().chain([&mut self.least]) {
+            // MAX stands for none measured.
+            *slack = if *slack == i64::MAX { *slack } else { *slack - by };
+        }
     }
 
     fn take(&mut self, at: i64) -> Option<i16> {

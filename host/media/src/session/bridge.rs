@@ -9,8 +9,9 @@ const RING: usize = 8;
 /// Frames that may wait; older ones are dropped, so that a stop doesn't leave a delay.
 const WAITING: usize = 2;
 
-/// What goes across.
+/// What goes across. Inline, since a box would be an allocation per packet.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant)]
 pub(crate) enum Crossing {
     Sound(Frame),
     Digit { digit: char, duration_ms: u32 },

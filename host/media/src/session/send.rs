@@ -100,5 +100,5 @@ impl Session {
 
 fn ntp_now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    (now.as_secs() + NTP_EPOCH_S) << 32 | (u64::from(now.subsec_nanos()) << 32) / 1_000_000_000
+    ((now.as_secs() + NTP_EPOCH_S) << 32) | ((u64::from(now.subsec_nanos()) << 32) / 1_000_000_000)
 }
