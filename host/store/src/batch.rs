@@ -125,11 +125,7 @@ impl Batch {
     /// Checks the bounds: `TooLarge` names what is over.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         let within = |what, got: usize, limit: usize| {
-            if got <= limit {
-                Ok(())
-            } else {
-                Err(StoreError::TooLarge { what, got: got as u64, limit: limit as u64 })
-            }
+            if got <= limit { Ok(()) } else { Err(StoreError::TooLarge { what, got: got as u64, limit: limit as u64 }) }
         };
         within("a batch's number of operations", self.len(), MAX_BATCH_OPS)?;
         within("a batch's bytes", self.bytes, MAX_BATCH_BYTES)?;

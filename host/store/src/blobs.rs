@@ -75,11 +75,7 @@ impl Blobs {
     /// [`Blobs::put`], blocking.
     pub fn put_blocking(&self, tenant: &TenantId, bytes: &[u8]) -> Result<Digest, StoreError> {
         if bytes.len() > self.max_bytes {
-            return Err(StoreError::TooLarge {
-                what: "a blob",
-                got: bytes.len() as u64,
-                limit: self.max_bytes as u64,
-            });
+            return Err(StoreError::TooLarge { what: "a blob", got: bytes.len() as u64, limit: self.max_bytes as u64 });
         }
         let digest = Digest::of(bytes);
         let path = self.path(tenant, &digest);

@@ -1,8 +1,8 @@
 //! How the store is, and how faults are brought about on purpose.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How the store is. The server takes new calls only in [`StoreHealth::Ok`].
 #[derive(Clone, Debug, PartialEq, Eq)]

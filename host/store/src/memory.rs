@@ -142,7 +142,7 @@ impl Reader for MapReader<'_> {
         }
         let range = self.0.range::<Vec<u8>, _>((scan.low.as_ref(), scan.high.as_ref()));
         let entries: &mut dyn Iterator<Item = _> = match scan.direction {
-            Direction::Forward => &mut {range},
+            Direction::Forward => &mut { range },
             Direction::Backward => &mut range.rev(),
         };
         for (key, (version, value)) in entries {
@@ -168,7 +168,11 @@ impl Backend for MemoryStore {
     fn read(&self, job: ReadJob) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async {
             let inner = self.0.lock();
-            if inner.closed { job(Err(StoreError::Closed)) } else { job(Ok(&MapReader(&inner.map))) }
+            if inner.closed {
+                job(Err(StoreError::Closed))
+            } else {
+                job(Ok(&MapReader(&inner.map)))
+            }
             Ok(())
         })
     }

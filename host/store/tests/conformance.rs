@@ -142,8 +142,8 @@ async fn a_watch_tells_changes_in_order_and_its_losses() {
         for n in 0..10 {
             seqs.push(store.commit(put(&format!("a{n}"), "x")).await.unwrap());
         }
-        for n in 0..3 {
-            assert_eq!(watch.next().await, told(&format!("a{n}"), Some("x"), seqs[n]));
+        for (n, seq) in seqs.iter().take(3).enumerate() {
+            assert_eq!(watch.next().await, told(&format!("a{n}"), Some("x"), *seq));
         }
         assert_eq!(watch.next().await, Some(Watched::Lagged(7)));
         let last = store.commit(put("a", "y")).await.unwrap();

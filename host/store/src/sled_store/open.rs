@@ -62,13 +62,8 @@ impl Lock {
         std::fs::create_dir_all(folder).map_err(|error| StoreError::io("make", folder, error))?;
         let path = folder.join("lock");
         let io = |doing| move |error| StoreError::io(doing, folder.join("lock"), error);
-        let mut file = File::options()
-            .create(true)
-            .read(true)
-            .write(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io("open"))?;
+        let mut file =
+            File::options().create(true).read(true).write(true).truncate(false).open(&path).map_err(io("open"))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

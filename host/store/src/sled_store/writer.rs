@@ -25,7 +25,11 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
 pub(super) enum Command {
-    Commit { batch: Batch, permit: OwnedSemaphorePermit, answer: oneshot::Sender<Result<Seq, StoreError>> },
+    Commit {
+        batch: Batch,
+        permit: OwnedSemaphorePermit,
+        answer: oneshot::Sender<Result<Seq, StoreError>>,
+    },
     Close(oneshot::Sender<Result<(), StoreError>>),
     /// A switch was turned.
     Look,
@@ -118,12 +122,7 @@ impl Writer {
         next.map_or(PROBE_EVERY, |at| at.saturating_duration_since(Instant::now()))
     }
 
-    fn commit(
-        &mut self,
-        batch: Batch,
-        permit: OwnedSemaphorePermit,
-        answer: oneshot::Sender<Result<Seq, StoreError>>,
-    ) {
+    fn commit(&mut self, batch: Batch, permit: OwnedSemaphorePermit, answer: oneshot::Sender<Result<Seq, StoreError>>) {
         let result = self.apply(&batch);
         if let Ok(seq) = result {
             self.shared.applied.store(seq.0, Ordering::SeqCst);

@@ -1,5 +1,13 @@
 //! What the tests share: every engine, empty.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, dead_code, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub
+)]
 
 use cordboard_core::ids::TenantId;
 use cordboard_store::{Faults, Key, MemoryStore, SledOptions, SledStore, Store, Table};
@@ -23,12 +31,8 @@ pub fn options(path: &Path) -> SledOptions {
 
 pub fn engines() -> Vec<Engine> {
     let faults = Arc::<Faults>::default();
-    let memory = Engine {
-        name: "memory",
-        store: Store::new(MemoryStore::with_faults(faults.clone())),
-        faults,
-        _folder: None,
-    };
+    let memory =
+        Engine { name: "memory", store: Store::new(MemoryStore::with_faults(faults.clone())), faults, _folder: None };
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path());
     let faults = options.faults.clone();

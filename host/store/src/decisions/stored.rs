@@ -1,0 +1,430 @@
+//! A decision as it is on disk: format 1. Fields are never changed; a new format is a new struct beside this one.
+//!
+//! Numbers are kept bit by bit (little-endian), so that a NaN comes back as the one it was.
+
+use super::MAX_DECISION_NUMBERS;
+use super::bases::{Bases, Place, SharedName, Who};
+use crate::backend::Reader;
+use crate::chunks;
+use crate::error::StoreError;
+use crate::key::Table;
+use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, LeftOut, PairScore, ScoredBy};
+use cordboard_core::ids::{AgentId, ContactId, DecisionId, Digest, IdError, QueueName, TenantId};
+use cordboard_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const FORMAT: u8 = 1;
+/// Rows up to this many numbers stand in the decision itself.
+const INLINE: usize = 8;
+const WHAT: &str = "a decision";
+
+/// Shared: the names of the numbers.
+#[derive(Clone, Serialize, Deserialize)]
+struct NamesV1 {
+    contact: Vec<String>,
+    agent: Vec<String>,
+    parts: Vec<String>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+enum WhoV1 {
+    Contact(u128),
+    Agent(String),
+}
+
+/// A row in full: shared, or in the decision.
+#[derive(Clone, Serialize, Deserialize)]
+struct RowV1 {
+    who: WhoV1,
+    values: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum RowRefV1 {
+    Inline(RowV1),
+    Based { base: SharedName, changes: Vec<(u32, [u8; 4])> },
+}
+
+#[derive(Serialize, Deserialize)]
+enum ScoredByV1 {
+    Plugin([u8; 32]),
+    LongestIdle,
+    Fallback([u8; 32], String),
+}
+
+#[derive(Serialize, Deserialize)]
+enum ReasonV1 {
+    State(u8),
+    Skill(String),
+    Queue,
+    MissedOffer,
+}
+
+/// An agent's id: how many bytes of the one before it begins with, and the rest.
+type FrontCoded = (u8, String);
+
+#[derive(Serialize, Deserialize)]
+struct DecisionV1 {
+    id: u64,
+    asked_us: u64,
+    decided_us: u64,
+    queue: String,
+    scored_by: ScoredByV1,
+    names: SharedName,
+    contacts: Vec<RowRefV1>,
+    agents: Vec<RowRefV1>,
+    scores: Vec<Option<i64>>,
+    /// How many parts each score has; none: as many as there are names of parts.
+    part_counts: Option<Vec<u32>>,
+    part_values: Vec<u8>,
+    assigned: Vec<(u128, String)>,
+    left_out: Vec<(FrontCoded, ReasonV1)>,
+}
+
+/// The states an agent can be left out for; the place is on disk.
+const STATES: [&str; 6] = ["signed-out", "not-ready", "ready", "reserved", "on-contact", "wrap-up"];
+/// What a state is called that this version doesn't know.
+const OTHER_STATE: (u8, &str) = (255, "other");
+
+/// Puts shared bytes under their name.
+pub(super) type PutShared<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
+
+fn serialize(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    postcard::to_extend(value, vec![FORMAT]).map_err(|error| StoreError::undecodable(WHAT, error))
+}
+
+fn deserialize<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
+    match bytes.split_first() {
+        Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|error| StoreError::undecodable(WHAT, error)),
+        Some((format, _)) => Err(StoreError::undecodable(WHAT, format!("format {format} is not known"))),
+        None => Err(StoreError::undecodable(WHAT, "empty")),
+    }
+}
+
+fn shared_name(bytes: &[u8]) -> SharedName {
+    let mut name = SharedName::default();
+    name.copy_from_slice(Digest::of(bytes).0.first_chunk::<16>().unwrap_or(&[0; 16]));
+    name
+}
+
+fn to_bytes(values: impl IntoIterator<Item = u32>) -> Vec<u8> {
+    values.into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+fn floats(bytes: &[u8]) -> Result<Vec<f32>, StoreError> {
+    let (chunks, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err(StoreError::undecodable(WHAT, "part of a number"));
+    }
+    Ok(chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+}
+
+/// The decision's own bytes. What is neither in `bases` nor in `fresh` is given to `put` and added to `fresh`.
+pub(super) fn encode(
+    bases: &mut Bases,
+    fresh: &mut Bases,
+    tenant: &TenantId,
+    decision: &Decision,
+    put: &mut PutShared<'_>,
+) -> Result<Vec<u8>, StoreError> {
+    check_size(decision)?;
+    let names = serialize(&NamesV1 {
+        contact: decision.columns.contact.to_vec(),
+        agent: decision.columns.agent.to_vec(),
+        parts: decision.parts.clone(),
+    })?;
+    let names_name = shared_name(&names);
+    let names_place = (tenant.clone(), names_name);
+    if !bases.has_names(&names_place) && !fresh.has_names(&names_place) {
+        put(&names_name, &names)?;
+        fresh.add_names(names_place);
+    }
+    let mut row = |who: Who, values: &[f32]| {
+        let place = (tenant.clone(), names_name, who);
+        store_row(bases, fresh, place, values.iter().map(|value| value.to_bits()).collect(), put)
+    };
+    let contacts = decision.contacts.iter().map(|found| row(Who::Contact(found.contact), &found.values));
+    let contacts = contacts.collect::<Result<_, _>>()?;
+    let agents = decision.agents.iter().map(|found| row(Who::Agent(found.agent.clone()), &found.values));
+    let agents = agents.collect::<Result<_, _>>()?;
+    let all_parts = decision.scores.iter().all(|score| score.parts.len() == decision.parts.len());
+    let stored = DecisionV1 {
+        id: decision.id.0,
+        asked_us: decision.asked_at.0,
+        decided_us: decision.decided_at.0,
+        queue: decision.queue.to_string(),
+        scored_by: match &decision.scored_by {
+            ScoredBy::Plugin(version) => ScoredByV1::Plugin(version.0),
+            ScoredBy::LongestIdle => ScoredByV1::LongestIdle,
+            ScoredBy::Fallback { version, reason } => ScoredByV1::Fallback(version.0, reason.clone()),
+        },
+        names: names_name,
+        contacts,
+        agents,
+        scores: decision.scores.iter().map(|score| score.score_milli).collect(),
+        // Bounded by `MAX_DECISION_NUMBERS`.
+        part_counts: (!all_parts).then(|| decision.scores.iter().map(|score| score.parts.len() as u32).collect()),
+        part_values: to_bytes(decision.scores.iter().flat_map(|score| &score.parts).map(|part| part.to_bits())),
+        assigned: decision.assigned.iter().map(|(contact, agent)| (contact.0, agent.to_string())).collect(),
+        left_out: store_left_out(&decision.left_out),
+    };
+    serialize(&stored)
+}
+
+fn check_size(decision: &Decision) -> Result<(), StoreError> {
+    let contacts: usize = decision.contacts.iter().map(|row| row.values.len()).sum();
+    let agents: usize = decision.agents.iter().map(|row| row.values.len()).sum();
+    let parts: usize = decision.scores.iter().map(|score| score.parts.len()).sum();
+    let got = contacts + agents + parts;
+    if got <= MAX_DECISION_NUMBERS {
+        return Ok(());
+    }
+    let (got, limit) = (got as u64, MAX_DECISION_NUMBERS as u64);
+    Err(StoreError::TooLarge { what: "a decision's count of numbers", got, limit })
+}
+
+fn store_row(
+    bases: &mut Bases,
+    fresh: &mut Bases,
+    place: Place,
+    values: Vec<u32>,
+    put: &mut PutShared<'_>,
+) -> Result<RowRefV1, StoreError> {
+    let inline = values.len() <= INLINE;
+    let mut differences = || fresh.differences(&place, &values).or_else(|| bases.differences(&place, &values));
+    if !inline && let Some((base, changes)) = differences() {
+        let changes = changes.into_iter().map(|(column, bits)| (column, bits.to_le_bytes())).collect();
+        return Ok(RowRefV1::Based { base, changes });
+    }
+    let who = match &place.2 {
+        Who::Contact(contact) => WhoV1::Contact(contact.0),
+        Who::Agent(agent) => WhoV1::Agent(agent.to_string()),
+    };
+    let row = RowV1 { who, values: to_bytes(values.iter().copied()) };
+    if inline {
+        return Ok(RowRefV1::Inline(row));
+    }
+    let bytes = serialize(&row)?;
+    let base = shared_name(&bytes);
+    put(&base, &bytes)?;
+    fresh.add_row(place, base, values);
+    Ok(RowRefV1::Based { base, changes: Vec::new() })
+}
+
+fn store_left_out(left_out: &[(AgentId, LeftOut)]) -> Vec<(FrontCoded, ReasonV1)> {
+    let mut before = "";
+    let store = |(agent, reason): &'_ (AgentId, LeftOut)| {
+        let reason = match reason {
+            LeftOut::State(state) => {
+                let place = STATES.iter().position(|known| known == state);
+                ReasonV1::State(place.and_then(|place| u8::try_from(place).ok()).unwrap_or(OTHER_STATE.0))
+            }
+            LeftOut::Skill(skill) => ReasonV1::Skill(skill.clone()),
+            LeftOut::Queue => ReasonV1::Queue,
+            LeftOut::MissedOffer => ReasonV1::MissedOffer,
+        };
+        (agent.as_str().to_owned(), reason)
+    };
+    let mut stored = Vec::with_capacity(left_out.len());
+    for entry in left_out {
+        let (agent, reason) = store(entry);
+        // Names are ASCII and at most 64 bytes long.
+        let common = before.bytes().zip(agent.bytes()).take_while(|(old, new)| old == new).count();
+        stored.push(((common as u8, agent.get(common..).unwrap_or_default().to_owned()), reason));
+        before = entry.0.as_str();
+    }
+    stored
+}
+
+/// Shared rows and names that were read for a page, and how many numbers its decisions have.
+pub(super) struct Shelf<'a> {
+    reader: &'a dyn Reader,
+    tenant: &'a TenantId,
+    rows: BTreeMap<SharedName, Arc<RowV1>>,
+    names: BTreeMap<SharedName, (Columns, Vec<String>)>,
+    pub(super) numbers: usize,
+}
+
+impl<'a> Shelf<'a> {
+    pub(super) fn new(reader: &'a dyn Reader, tenant: &'a TenantId) -> Self {
+        Self { reader, tenant, rows: BTreeMap::new(), names: BTreeMap::new(), numbers: 0 }
+    }
+
+    fn read(&self, name: &SharedName) -> Result<Vec<u8>, StoreError> {
+        match chunks::get(self.reader, self.tenant, Table::Shared, name)? {
+            Some((bytes, _)) if shared_name(&bytes) == *name => Ok(bytes),
+            Some(_) => Err(StoreError::undecodable(WHAT, "what it shares doesn't have its digest any more")),
+            None => Err(StoreError::undecodable(WHAT, "what it shares is missing")),
+        }
+    }
+
+    fn row(&mut self, name: &SharedName) -> Result<Arc<RowV1>, StoreError> {
+        if let Some(row) = self.rows.get(name) {
+            return Ok(Arc::clone(row));
+        }
+        let row = Arc::new(deserialize::<RowV1>(&self.read(name)?)?);
+        self.rows.insert(*name, Arc::clone(&row));
+        Ok(row)
+    }
+
+    fn names(&mut self, name: &SharedName) -> Result<(Columns, Vec<String>), StoreError> {
+        if let Some(names) = self.names.get(name) {
+            return Ok(names.clone());
+        }
+        let NamesV1 { contact, agent, parts } = deserialize(&self.read(name)?)?;
+        let names = (Columns { contact: contact.into(), agent: agent.into() }, parts);
+        self.names.insert(*name, names.clone());
+        Ok(names)
+    }
+}
+
+/// A decision's own bytes, decoded.
+pub(super) struct Stored(DecisionV1);
+
+impl Stored {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        deserialize(bytes).map(Self)
+    }
+
+    /// The decision, with what it shares read from the shelf.
+    pub(super) fn load(self, shelf: &mut Shelf<'_>) -> Result<Decision, StoreError> {
+        let stored = self.0;
+        // A few bytes can refer to long rows many times: what comes of them is counted.
+        let mut budget = MAX_DECISION_NUMBERS;
+        let (columns, parts) = shelf.names(&stored.names)?;
+        let mut contacts = Vec::new();
+        for row in stored.contacts {
+            match load_row(row, shelf, &mut budget)? {
+                (WhoV1::Contact(contact), values) => contacts.push(ContactRow { contact: ContactId(contact), values }),
+                (WhoV1::Agent(_), _) => return Err(StoreError::undecodable(WHAT, "an agent among the contacts")),
+            }
+        }
+        let mut agents = Vec::new();
+        for row in stored.agents {
+            match load_row(row, shelf, &mut budget)? {
+                (WhoV1::Agent(agent), values) => agents.push(AgentRow { agent: id(AgentId::new(agent))?, values }),
+                (WhoV1::Contact(_), _) => return Err(StoreError::undecodable(WHAT, "a contact among the agents")),
+            }
+        }
+        let scores = load_scores(&stored.scores, stored.part_counts, &stored.part_values, parts.len())?;
+        shelf.numbers += MAX_DECISION_NUMBERS - budget + stored.part_values.len() / 4 + scores.len();
+        let assigned = stored.assigned.into_iter();
+        Ok(Decision {
+            id: DecisionId(stored.id),
+            asked_at: Timestamp(stored.asked_us),
+            decided_at: Timestamp(stored.decided_us),
+            queue: id(QueueName::new(stored.queue))?,
+            scored_by: match stored.scored_by {
+                ScoredByV1::Plugin(version) => ScoredBy::Plugin(Digest(version)),
+                ScoredByV1::LongestIdle => ScoredBy::LongestIdle,
+                ScoredByV1::Fallback(version, reason) => ScoredBy::Fallback { version: Digest(version), reason },
+            },
+            columns,
+            contacts,
+            agents,
+            parts,
+            scores,
+            assigned: assigned
+                .map(|(contact, agent)| Ok((ContactId(contact), id(AgentId::new(agent))?)))
+                .collect::<Result<_, StoreError>>()?,
+            left_out: load_left_out(stored.left_out)?,
+        })
+    }
+}
+
+fn id<T>(made: Result<T, IdError>) -> Result<T, StoreError> {
+    made.map_err(|error| StoreError::undecodable(WHAT, error))
+}
+
+fn load_row(row: RowRefV1, shelf: &mut Shelf<'_>, budget: &mut usize) -> Result<(WhoV1, Vec<f32>), StoreError> {
+    let (row, changes) = match row {
+        RowRefV1::Inline(row) => (Arc::new(row), Vec::new()),
+        RowRefV1::Based { base, changes } => (shelf.row(&base)?, changes),
+    };
+    *budget = budget
+        .checked_sub(row.values.len() / 4)
+        .ok_or_else(|| StoreError::undecodable(WHAT, "more numbers than a decision may have"))?;
+    let mut values = floats(&row.values)?;
+    for (column, bytes) in changes {
+        let value = usize::try_from(column).ok().and_then(|column| values.get_mut(column));
+        *value.ok_or_else(|| StoreError::undecodable(WHAT, "a column that the row doesn't have"))? =
+            f32::from_le_bytes(bytes);
+    }
+    Ok((row.who.clone(), values))
+}
+
+fn load_scores(
+    scores: &[Option<i64>],
+    counts: Option<Vec<u32>>,
+    values: &[u8],
+    parts: usize,
+) -> Result<Vec<PairScore>, StoreError> {
+    let wrong = || StoreError::undecodable(WHAT, "scores and parts of different number");
+    let values = floats(values)?;
+    let mut rest = values.as_slice();
+    let mut counts = counts.map(Vec::into_iter);
+    let mut loaded = Vec::with_capacity(scores.len());
+    for score_milli in scores {
+        let count = match &mut counts {
+            Some(counts) => counts.next().and_then(|count| usize::try_from(count).ok()).ok_or_else(wrong)?,
+            None => parts,
+        };
+        let (own, further) = rest.split_at_checked(count).ok_or_else(wrong)?;
+        rest = further;
+        loaded.push(PairScore { score_milli: *score_milli, parts: own.to_vec() });
+    }
+    if rest.is_empty() && counts.is_none_or(|counts| counts.len() == 0) { Ok(loaded) } else { Err(wrong()) }
+}
+
+fn load_left_out(stored: Vec<(FrontCoded, ReasonV1)>) -> Result<Vec<(AgentId, LeftOut)>, StoreError> {
+    let mut before = String::new();
+    let mut left_out = Vec::with_capacity(stored.len());
+    for ((common, rest), reason) in stored {
+        let common = before.get(..usize::from(common));
+        before = common.ok_or_else(|| StoreError::undecodable(WHAT, "an agent's name"))?.to_owned() + &rest;
+        let reason = match reason {
+            ReasonV1::State(state) => LeftOut::State(STATES.get(usize::from(state)).copied().unwrap_or(OTHER_STATE.1)),
+            ReasonV1::Skill(skill) => LeftOut::Skill(skill),
+            ReasonV1::Queue => LeftOut::Queue,
+            ReasonV1::MissedOffer => LeftOut::MissedOffer,
+        };
+        left_out.push((id(AgentId::new(before.as_str()))?, reason));
+    }
+    Ok(left_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cordboard_core::agent::AgentState;
+
+    #[test]
+    fn every_state_of_an_agent_has_its_place() {
+        let (since, until, contact) = (Timestamp(0), Timestamp(0), ContactId(0));
+        let states = [
+            AgentState::SignedOut,
+            AgentState::NotReady { reason: String::new() },
+            AgentState::Ready { since },
+            AgentState::Reserved { contact },
+            AgentState::OnContact { contact },
+            AgentState::WrapUp { contact, until },
+        ];
+        for (state, place) in states.iter().zip(STATES) {
+            assert_eq!(state.name(), place);
+        }
+    }
+
+    #[test]
+    fn common_beginnings_are_kept_once() {
+        let names = ["agent-001", "agent-002", "agent-002", "b", "agent-1"];
+        let left_out: Vec<_> = names.iter().map(|name| (AgentId::new(*name).unwrap(), LeftOut::Queue)).collect();
+        let stored = store_left_out(&left_out);
+        let rests: Vec<_> = stored.iter().map(|((common, rest), _)| (*common, rest.as_str())).collect();
+        assert_eq!(rests, [(0, "agent-001"), (8, "2"), (9, ""), (0, "b"), (0, "agent-1")]);
+        assert_eq!(load_left_out(stored).unwrap(), left_out);
+        let bad = vec![((3, "x".to_owned()), ReasonV1::Queue)];
+        assert!(load_left_out(bad).is_err(), "nothing before it");
+    }
+}
