@@ -6,7 +6,7 @@
 
 mod check;
 
-pub use check::{attribute as check_attribute, check};
+pub use check::{attribute as check_attribute, check, profile as check_profile};
 
 use crate::ids::{AgentId, DeploymentName};
 use serde::{Deserialize, Serialize};

@@ -169,6 +169,25 @@ impl EndReason {
         }
     }
 
+    /// The reason of this code, its text lost. A code that is none becomes the text of `other`.
+    pub fn from_code(code: &str) -> Self {
+        match code {
+            "completed" => EndReason::Completed,
+            "failed" => EndReason::Failed(String::new()),
+            "hung-up" => EndReason::HungUp,
+            "cancelled" => EndReason::Cancelled,
+            "agent-hung-up" => EndReason::AgentHungUp,
+            "rejected" => EndReason::Rejected(String::new()),
+            "redirected" => EndReason::Redirected(String::new()),
+            "ended-by-operator" => EndReason::EndedByOperator,
+            "media-lost" => EndReason::MediaLost,
+            "signalling-failed" => EndReason::SignallingFailed(String::new()),
+            "shutdown" => EndReason::Shutdown,
+            "interrupted" => EndReason::Interrupted,
+            other => EndReason::Other(other.into()),
+        }
+    }
+
     /// What its text says, if it has one.
     pub fn detail(&self) -> Option<&str> {
         match self {

@@ -1,6 +1,9 @@
 //! The bounds of the flow contract, checked for every request before anything happens.
 
-use super::{Prompt, PromptPart, Question, Request};
+use super::{Profile, Prompt, PromptPart, Question, Request};
+
+/// A journal frame holds a list of attributes or a whole profile: so many bytes of text at most.
+const MAX_LIST_BYTES: usize = 512 * 1024;
 
 /// Checks a request against the bounds that `wit/flow` states.
 ///
@@ -63,7 +66,8 @@ pub fn check(request: &Request) -> Result<(), String> {
         Request::ContinueAs { deployment, attributes } => {
             name_of("deployment", deployment, 64)?;
             within("number of attributes", attributes.len(), 0, 256)?;
-            attributes.iter().try_for_each(|(name, value)| attribute(name, value))
+            attributes.iter().try_for_each(|(name, value)| attribute(name, value))?;
+            within("bytes of attributes", bytes_of(attributes), 0, MAX_LIST_BYTES)
         }
         Request::End(_) => Ok(()),
     }
@@ -76,6 +80,20 @@ pub fn check(request: &Request) -> Result<(), String> {
 pub fn attribute(name: &str, value: &str) -> Result<(), String> {
     name_of("attribute name", name, 128)?;
     within("attribute value", value.len(), 0, 8 * 1024)
+}
+
+/// Checks what a directory answered: each part is within the crm contract's bounds already, all of it need not be.
+///
+/// # Errors
+/// What is out of bounds.
+pub fn profile(profile: &Profile) -> Result<(), String> {
+    within("number of fields", profile.fields.len(), 0, 512)?;
+    let names = profile.id.len() + profile.display_name.as_ref().map_or(0, String::len);
+    within("bytes of the profile", names + bytes_of(&profile.fields), 0, MAX_LIST_BYTES)
+}
+
+fn bytes_of(pairs: &[(String, String)]) -> usize {
+    pairs.iter().map(|(name, value)| name.len() + value.len()).sum()
 }
 
 fn within(what: &str, got: usize, min: usize, max: usize) -> Result<(), String> {
@@ -100,7 +118,7 @@ fn check_prompt(prompt: &Prompt) -> Result<(), String> {
             }
             PromptPart::Recording(name) => name_of("recording", name, 128)?,
             PromptPart::Number(_) => {}
-            PromptPart::Digits(digits) => within("digits", digits.chars().count(), 1, 64)?,
+            PromptPart::Digits(digits) => within("digits", digits.chars().count(), 0, 64)?,
             PromptPart::Money { currency, .. } => {
                 if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
                     return Err("currency is not three capital letters".into());

@@ -5,17 +5,21 @@
 //! durable before the act (rule 8).
 
 mod codec;
+mod interrupted;
 
 pub use codec::{FORMAT, JournalError, MAX_FRAME_BYTES, decode, encode};
+pub use interrupted::interrupted;
 
-use crate::flow::{Reply, Request};
-use crate::ids::{AgentId, DeploymentName, Version};
+use crate::flow::{Address, Channel, Reply, Request};
+use crate::ids::{AgentId, ContactId, DeploymentName, EntryPointName, TenantId, Version};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What is appended to a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Frame {
+    /// Frame 0 of every journal: who came, and to what.
+    Opened(Opened),
     /// From entry `from` on, this version ran.
     Segment {
         /// The first entry it made itself.
@@ -67,6 +71,34 @@ pub enum Frame {
         /// Why: the end reason as the record has it.
         reason: String,
     },
+    /// The flow went on as another (`continue-as`, rule 7): the journal so far is closed, and a fresh one of the same
+    /// contact begins with the next frame, its entries numbered from 0 again. Frames go on counting.
+    Continued {
+        /// When.
+        at: Timestamp,
+        /// How many entries the journal closed by it has.
+        entries: u64,
+    },
+}
+
+/// What a contact was before anything happened. A flow may read most of it without an entry, so replay needs it; and
+/// after a crash it is what the record begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// When it came.
+    pub at: Timestamp,
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub contact: ContactId,
+    /// How.
+    pub channel: Channel,
+    /// Through which entry point.
+    pub entry_point: EntryPointName,
+    /// From whom.
+    pub origin: Address,
+    /// To what.
+    pub dialled: Address,
 }
 
 /// What can be done to a contact from outside its flow.
@@ -127,20 +159,29 @@ pub struct Segment {
 /// A whole journal, as read back or as kept of a running contact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Journal {
+    /// Who came, and to what.
+    pub opened: Option<Opened>,
     /// In order of `from`.
     pub segments: Vec<Segment>,
     /// Entry n is at index n.
     pub entries: Vec<Entry>,
     /// When and why it was closed.
     pub closed: Option<(Timestamp, String)>,
+    /// The journals of the flows that went on as this one, oldest first; none of them has an opening or earlier ones
+    /// itself.
+    pub earlier: Vec<Journal>,
 }
+
+/// Why a journal is closed whose flow went on as another.
+pub const CONTINUED: &str = "continued";
 
 impl Journal {
     /// Adds a frame, checking that it fits what is there.
     ///
     /// # Errors
-    /// [`JournalError::Inconsistent`] if an entry is skipped or repeated, an outcome has no call or comes twice, a
-    /// segment begins elsewhere than at the end, or anything follows the closing frame. The journal is unchanged.
+    /// [`JournalError::Inconsistent`] if the opening isn't first, an entry is skipped or repeated, an outcome has no
+    /// call or comes twice, a segment begins elsewhere than at the end, or anything follows the closing frame. The
+    /// journal is unchanged.
     pub fn apply(&mut self, frame: Frame) -> Result<(), JournalError> {
         let next = self.entries.len() as u64;
         let wrong = |what: &str| Err(JournalError::Inconsistent(format!("{what} (next entry is {next})")));
@@ -148,6 +189,12 @@ impl Journal {
             return wrong("a frame after the closing one");
         }
         match frame {
+            Frame::Opened(_) if self.opened.is_some() => wrong("a second opening"),
+            Frame::Opened(opened) => {
+                self.opened = Some(opened);
+                Ok(())
+            }
+            _ if self.opened.is_none() => wrong("no opening"),
             Frame::Segment { from, .. } if from != next => wrong(&format!("a segment from entry {from}")),
             Frame::Segment { from, at, version, deployment, seed } => {
                 self.segments.push(Segment { from, at, version, deployment, seed });
@@ -181,7 +228,21 @@ impl Journal {
                 self.closed = Some((at, reason));
                 Ok(())
             }
+            Frame::Continued { entries, .. } if entries != next => wrong(&format!("continued at entry {entries}")),
+            Frame::Continued { at, .. } => {
+                let segments = std::mem::take(&mut self.segments);
+                let entries = std::mem::take(&mut self.entries);
+                let closed = Some((at, CONTINUED.to_owned()));
+                self.earlier.push(Journal { segments, entries, closed, ..Self::default() });
+                Ok(())
+            }
         }
+    }
+
+    /// How many entries there are, those of earlier journals included: as the record counts them.
+    pub fn total_entries(&self) -> u64 {
+        let earlier: usize = self.earlier.iter().map(|journal| journal.entries.len()).sum();
+        (earlier + self.entries.len()) as u64
     }
 
     /// Reads a journal back from its frames as stored, in order.
