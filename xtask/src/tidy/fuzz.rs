@@ -10,10 +10,15 @@ pub(crate) fn check(files: &[File]) -> Vec<Finding> {
         if !files.iter().any(|file| file.path.starts_with(&corpus)) {
             findings.push(Finding::new(&corpus, 0, "a fuzz target without a corpus"));
         }
-        let test = format!("{room}/tests/corpus.rs");
-        let replayed = files.iter().any(|file| file.path == test && file.text.contains(&format!("\"{target}\"")));
-        if !replayed {
-            findings.push(Finding::new(&test, 0, format!("does not replay the corpus of \"{target}\"")));
+        let tests = format!("{room}/tests/");
+        let replays = |file: &&File| {
+            let named = [format!("\"{target}\""), format!("corpus/{target}\"")];
+            file.path.starts_with(&tests)
+                && file.text.contains("fuzz/corpus")
+                && named.iter().any(|name| file.text.contains(name))
+        };
+        if !files.iter().any(|file| replays(&file)) {
+            findings.push(Finding::new(&tests, 0, format!("no test replays fuzz/corpus/{target}")));
         }
     }
     findings
@@ -39,16 +44,21 @@ mod tests {
 
     #[test]
     fn every_corpus_is_replayed() {
-        let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
-        let target = file("host/a/fuzz/fuzz_targets/sdp.rs", "");
-        let corpus = file("host/a/fuzz/corpus/sdp/good-1", "");
-        let test = file("host/a/tests/corpus.rs", "replay(\"sdp\")");
-        let other = file("host/a/tests/corpus.rs", "replay(\"rtp\")");
-        let count = |files: &[File]| check(files).len();
-        assert_eq!(count(&[target, test]), 1);
-        assert_eq!(count(&[file("host/a/fuzz/fuzz_targets/sdp.rs", ""), other]), 2);
+        let target = ("host/a/fuzz/fuzz_targets/sdp.rs", "");
+        let corpus = ("host/a/fuzz/corpus/sdp/good-1", "");
+        let one = ("host/a/tests/corpus.rs", "read(\"fuzz/corpus/sdp\")");
+        let each = ("host/a/tests/wire/corpus.rs", "join(\"fuzz/corpus\"); replay(\"sdp\")");
+        let other = ("host/a/tests/corpus.rs", "join(\"fuzz/corpus\"); replay(\"rtp\")");
+        let elsewhere = ("host/b/tests/corpus.rs", "read(\"fuzz/corpus/sdp\")");
+        let count = |files: &[(&str, &str)]| {
+            let file = |(path, text): &(&str, &str)| File { path: (*path).into(), text: (*text).into() };
+            check(&files.iter().map(file).collect::<Vec<_>>()).len()
+        };
+        assert_eq!(count(&[target, corpus, one]), 0);
+        assert_eq!(count(&[corpus, each]), 0);
+        assert_eq!(count(&[target, one]), 1);
         assert_eq!(count(&[corpus]), 1);
-        let corpus = file("host/a/fuzz/corpus/sdp/good-1", "");
-        assert_eq!(count(&[corpus, file("host/a/tests/corpus.rs", "replay(\"sdp\")")]), 0);
+        assert_eq!(count(&[corpus, other, elsewhere]), 1);
+        assert_eq!(count(&[target]), 2);
     }
 }
