@@ -1,0 +1,88 @@
+//! The UDP socket, with the gate in its reading side.
+
+use crate::counters::count;
+use crate::error::SipError;
+use crate::front::{Action, Front};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tracing::{debug, trace};
+
+/// A burst of some thousand messages while the process is busy elsewhere. The kernel may grant less.
+const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+const SEND_BUFFER_BYTES: usize = 1 << 20;
+
+/// One socket; sending never waits: a full send buffer loses the datagram, as the network may.
+pub(crate) struct Wire {
+    reader: tokio::net::UdpSocket,
+    writer: std::net::UdpSocket,
+    front: Arc<Front>,
+}
+
+impl Wire {
+    pub(crate) fn bind(address: SocketAddr, front: Arc<Front>) -> Result<Self, SipError> {
+        let bind = || -> std::io::Result<(tokio::net::UdpSocket, std::net::UdpSocket)> {
+            let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+            socket.set_nonblocking(true)?;
+            // Less than wished is no reason not to start.
+            socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).ok();
+            socket.set_send_buffer_size(SEND_BUFFER_BYTES).ok();
+            socket.bind(&address.into())?;
+            let reader: std::net::UdpSocket = socket.into();
+            let writer = reader.try_clone()?;
+            Ok((tokio::net::UdpSocket::from_std(reader)?, writer))
+        };
+        let (reader, writer) = bind().map_err(|cause| SipError::Bind { address, cause })?;
+        Ok(Self { reader, writer, front })
+    }
+
+    pub(crate) fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.writer.local_addr()
+    }
+
+    /// Sends, or counts a failure.
+    pub(crate) fn send(&self, bytes: &[u8], to: SocketAddr) {
+        if let Err(cause) = self.writer.send_to(bytes, to) {
+            count(&self.front.counts.send_failed);
+            debug!(%to, %cause, "a datagram could not be sent");
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl rsipstack::platform::net::UdpSocket for Wire {
+    async fn recv_from(&self, buffer: &mut [u8]) -> rsipstack::Result<(usize, SocketAddr)> {
+        let mut datagram = vec![0; 65_536];
+        loop {
+            let (length, source) = match self.reader.recv_from(&mut datagram).await {
+                Ok(received) => received,
+                Err(cause) => {
+                    // An ICMP answer to something we sent, say. Reading goes on.
+                    trace!(%cause, "receiving failed");
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            };
+            match self.front.handle(datagram.get(..length).unwrap_or_default(), source) {
+                Action::Drop => {}
+                Action::Send(bytes, to) => self.send(&bytes, to),
+                Action::Forward(bytes) => match buffer.get_mut(..bytes.len()) {
+                    Some(place) => {
+                        place.copy_from_slice(&bytes);
+                        return Ok((bytes.len(), source));
+                    }
+                    None => count(&self.front.counts.oversized),
+                },
+            }
+        }
+    }
+
+    async fn send_to(&self, buffer: &[u8], to: SocketAddr) -> rsipstack::Result<usize> {
+        self.send(buffer, to);
+        Ok(buffer.len())
+    }
+
+    fn local_addr(&self) -> rsipstack::Result<SocketAddr> {
+        Ok(self.writer.local_addr()?)
+    }
+}
