@@ -1,0 +1,65 @@
+//! What operators set up, while calls run.
+
+use super::timers::Timer;
+use super::{Board, QueueLine};
+use crate::config::{Deployment, Queue};
+use crate::event::What;
+use crate::ids::{DeploymentName, QueueName};
+
+impl Board {
+    pub(super) fn put_queue(&mut self, queue: Queue) {
+        let name = queue.name.clone();
+        match self.queues.get_mut(&name) {
+            Some(line) => {
+                line.queue = queue;
+                line.beyond = None;
+                self.touched.insert(name);
+            }
+            None => {
+                self.queues.insert(name, QueueLine::new(queue));
+            }
+        }
+    }
+
+    /// Those who wait lose their place; a talk goes on.
+    pub(super) fn remove_queue(&mut self, name: &QueueName) {
+        let Some(line) = self.queues.remove(name) else { return };
+        self.touched.remove(name);
+        self.out.timers.cancel(&Timer::Rematch(name.clone()));
+        let version = line.deciding.as_ref().map(|deciding| deciding.version);
+        let decided: Vec<_> = self.decisions.iter().filter(|(_, queue)| *queue == name).map(|(id, _)| *id).collect();
+        for decision in decided {
+            self.decisions.remove(&decision);
+            self.out.timers.cancel(&Timer::Score(decision));
+        }
+        for (.., id) in line.turns {
+            self.lose_place(id, &format!("the queue `{name}` was removed"));
+        }
+        if let Some(version) = version {
+            self.retire(version);
+        }
+    }
+
+    /// New contacts get this version; those that run stay with theirs.
+    pub(super) fn put_deployment(&mut self, deployment: Deployment) {
+        let (name, version) = (deployment.name.clone(), deployment.version);
+        let before = self.deployments.insert(name.clone(), deployment).map(|before| before.version);
+        self.loaded.insert(version);
+        // A scorer that comes to be.
+        self.touch_all();
+        if before == Some(version) {
+            return;
+        }
+        let still_running = before.map_or(0, |before| self.pinned(before));
+        self.out.tell(None, What::Deployed { deployment: name, version, before, still_running });
+        if let Some(before) = before {
+            self.retire(before);
+        }
+    }
+
+    pub(super) fn remove_deployment(&mut self, name: &DeploymentName) {
+        if let Some(before) = self.deployments.remove(name) {
+            self.retire(before.version);
+        }
+    }
+}

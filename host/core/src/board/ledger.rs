@@ -1,0 +1,151 @@
+//! Writing a contact's journal: numbers, sizes, limits.
+
+use super::Effect;
+use super::out::Out;
+use crate::flow::{Reply, Request};
+use crate::ids::{ContactId, DeploymentName, Version};
+use crate::journal::{External, Frame, JournalError, Opened, encode};
+use crate::time::Timestamp;
+
+/// Journal rule 7: more entries than this there are only of acts from outside and of the last calls.
+pub(super) const MAX_ENTRIES: u64 = 10_000;
+/// Journal rule 7: so many bytes of frames.
+pub(super) const MAX_BYTES: usize = 4 << 20;
+/// How often a contact's flow may continue as another.
+pub(super) const MAX_CONTINUED: u32 = 100;
+
+/// The journal of a running contact, as far as the board needs to know it.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    contact: ContactId,
+    next_frame: u64,
+    next_entry: u64,
+    entries_before: u64,
+    bytes: usize,
+    continued: u32,
+    /// The time of the latest entry: a flow's clock.
+    latest: Timestamp,
+    /// Whether all of it was written while the store was well.
+    pub(super) durable: bool,
+    /// Rule 7: the flow was warned that the journal is nearly full.
+    pub(super) warned: bool,
+    /// Calls refused since it is full.
+    pub(super) refused: u32,
+}
+
+impl Ledger {
+    pub(super) const fn new(contact: ContactId, now: Timestamp) -> Self {
+        Self {
+            contact,
+            next_frame: 0,
+            next_entry: 0,
+            entries_before: 0,
+            bytes: 0,
+            continued: 0,
+            latest: now,
+            durable: true,
+            warned: false,
+            refused: 0,
+        }
+    }
+
+    /// Appends a frame; gives its number.
+    fn append(&mut self, out: &mut Out, frame: &Frame, sync: bool) -> Result<u64, JournalError> {
+        let bytes = encode(frame)?;
+        // Rule 9: the contact goes on, and its record says so.
+        self.durable &= out.healthy;
+        self.bytes += bytes.len();
+        let number = self.next_frame;
+        self.next_frame += 1;
+        out.push(Effect::Journal { contact: self.contact, frame: number, bytes, sync });
+        Ok(number)
+    }
+
+    /// Frame 0: who came, and to what.
+    pub(super) fn opened(&mut self, out: &mut Out, opened: Opened) {
+        self.write(out, &Frame::Opened(opened));
+    }
+
+    /// Rule 1: a segment begins.
+    pub(super) fn segment(&mut self, out: &mut Out, version: Version, deployment: &DeploymentName, seed: u64) {
+        let frame =
+            Frame::Segment { from: self.next_entry, at: out.now, version, deployment: deployment.clone(), seed };
+        self.write(out, &frame);
+    }
+
+    /// Rule 2: a host call is an entry. Gives the entry's and the frame's number.
+    ///
+    /// # Errors
+    /// If the call is larger than a frame may be; nothing was written.
+    pub(super) fn call(&mut self, out: &mut Out, request: &Request, sync: bool) -> Result<(u64, u64), JournalError> {
+        let entry = self.next_entry;
+        let number = self.append(out, &Frame::Call { entry, at: out.now, request: request.clone() }, sync)?;
+        self.next_entry += 1;
+        self.latest = out.now;
+        Ok((entry, number))
+    }
+
+    /// The call of this entry returned.
+    pub(super) fn outcome(&mut self, out: &mut Out, entry: u64, reply: Reply, callee: Option<Version>) {
+        self.latest = out.now;
+        self.write(out, &Frame::Outcome { entry, at: out.now, reply, callee });
+    }
+
+    /// Rule 5: an act from outside is an entry.
+    pub(super) fn external(&mut self, out: &mut Out, act: External) {
+        let frame = Frame::External { entry: self.next_entry, at: out.now, act };
+        if self.write(out, &frame) {
+            self.next_entry += 1;
+            self.latest = out.now;
+        }
+    }
+
+    /// Rule 7: the flow goes on as another, with a fresh journal.
+    pub(super) fn continued(&mut self, out: &mut Out) {
+        self.write(out, &Frame::Continued { at: out.now, entries: self.next_entry });
+        self.entries_before += self.next_entry;
+        self.next_entry = 0;
+        self.bytes = 0;
+        self.continued += 1;
+        self.warned = false;
+        self.refused = 0;
+    }
+
+    /// Nothing follows.
+    pub(super) fn close(&mut self, out: &mut Out, reason: &str) {
+        self.write(out, &Frame::Closed { at: out.now, entries: self.next_entry, reason: reason.into() });
+    }
+
+    /// A frame whose parts were bounded where they came in: if it is too large for all that, it is left out, and the
+    /// record says that the journal has a hole.
+    fn write(&mut self, out: &mut Out, frame: &Frame) -> bool {
+        let written = self.append(out, frame, false).is_ok();
+        self.durable &= written;
+        written
+    }
+
+    /// How many entries there are, those of earlier journals included.
+    pub(super) const fn total_entries(&self) -> u64 {
+        self.entries_before + self.next_entry
+    }
+
+    /// The latest entry's number and time, for a reply that is no entry itself.
+    pub(super) const fn latest(&self) -> (u64, Timestamp) {
+        (self.next_entry.saturating_sub(1), self.latest)
+    }
+
+    /// Rule 7: no further calls but the last ones.
+    pub(super) const fn full(&self) -> bool {
+        self.next_entry >= MAX_ENTRIES || self.bytes >= MAX_BYTES
+    }
+
+    /// Rule 7: time for a warning.
+    pub(super) const fn nearly_full(&self) -> bool {
+        self.next_entry >= MAX_ENTRIES / 10 * 9 || self.bytes >= MAX_BYTES / 10 * 9
+    }
+
+    /// Whether the flow may continue as another once more.
+    pub(super) const fn may_continue(&self) -> bool {
+        self.continued < MAX_CONTINUED
+    }
+}

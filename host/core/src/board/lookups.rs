@@ -1,0 +1,126 @@
+//! Asking directories who the person is.
+
+use super::contact::Parked;
+use super::{Board, Effect};
+use crate::config::World;
+use crate::event::What;
+use crate::flow::{ContactError, LookupError, LookupKey, Profile, Reply};
+use crate::ids::{ContactId, DeploymentName, LookupId, Version};
+
+/// Look-ups under way at once; more are `busy`.
+const MAX_IN_FLIGHT: usize = 10_000;
+/// What the flow contract allows of a profile, and what fits in a journal frame with room to spare.
+const MAX_FIELDS: usize = 512;
+const MAX_PROFILE_BYTES: usize = 512 * 1024;
+
+/// A look-up under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InFlight {
+    contact: ContactId,
+    /// Who is asked: not unloaded meanwhile.
+    pub(super) version: Version,
+}
+
+impl Board {
+    pub(super) fn look_up(&mut self, id: ContactId, entry: u64, key: LookupKey, timeout_ms: u32) {
+        let directory = key.directory.or_else(|| self.settings.default_directory.clone());
+        let found = directory.as_ref().and_then(|name| self.deployments.get(name));
+        let version = match found.filter(|deployment| deployment.world == World::Crm) {
+            Some(deployment) if self.lookups.len() < MAX_IN_FLIGHT => Ok(deployment.version),
+            Some(_) => Err(LookupError::Busy),
+            None => Err(LookupError::Unsupported(match &directory {
+                Some(name) => format!("there is no directory `{name}`"),
+                None => "no directory is named, and there is no default".into(),
+            })),
+        };
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        match (version, directory) {
+            (Ok(version), Some(directory)) => {
+                let lookup = self.out.lookup();
+                self.lookups.insert(lookup, InFlight { contact: id, version });
+                let parked = Parked::Lookup { lookup, directory: directory.clone(), asked_at: self.out.now };
+                contact.park(&mut self.out, entry, parked, Some(timeout_ms.into()));
+                let (kind, value) = (key.kind, key.value);
+                self.out.push(Effect::Lookup { lookup, contact: id, directory, version, kind, value, timeout_ms });
+            }
+            (Ok(_), None) => {}
+            (Err(error), directory) => {
+                contact.tell(&mut self.out, What::LookedUp { directory, outcome: outcome(&error), took_ms: 0 });
+                contact.answer(&mut self.out, entry, Reply::LookupFailed(error));
+            }
+        }
+    }
+
+    pub(super) fn looked_up(
+        &mut self,
+        lookup: LookupId,
+        answered_by: Option<Version>,
+        result: Result<Option<Profile>, LookupError>,
+    ) {
+        let Some(in_flight) = self.lookups.remove(&lookup) else { return };
+        if let Some(contact) = self.contacts.get_mut(&in_flight.contact)
+            && let Some((directory, asked_at)) = asked(contact.parked(), lookup)
+        {
+            let result = result.and_then(|profile| profile.map(within_bounds).transpose());
+            let told = match &result {
+                Ok(Some(_)) => "found",
+                Ok(None) => "unknown",
+                Err(error) => outcome(error),
+            };
+            let took_ms = self.out.now.ms_since(asked_at);
+            contact.tell(&mut self.out, What::LookedUp { directory: Some(directory), outcome: told, took_ms });
+            if let Ok(Some(profile)) = &result {
+                contact.profile = Some(profile.clone());
+            }
+            let reply = match result {
+                Ok(profile) => Reply::Profile(profile),
+                Err(LookupError::Ended) => Reply::Failed(ContactError::Ended),
+                Err(error) => Reply::LookupFailed(error),
+            };
+            // Journal rule 6: the callee's version is recorded.
+            contact.reply_kept(&mut self.out, reply.clone(), reply, answered_by.or(Some(in_flight.version)));
+        }
+        self.retire(in_flight.version);
+    }
+}
+
+fn asked(parked: Option<&Parked>, lookup: LookupId) -> Option<(DeploymentName, crate::time::Timestamp)> {
+    match parked {
+        Some(Parked::Lookup { lookup: awaited, directory, asked_at, .. }) if *awaited == lookup => {
+            Some((directory.clone(), *asked_at))
+        }
+        Some(
+            Parked::Lookup { .. }
+            | Parked::Durable { .. }
+            | Parked::Answer
+            | Parked::Speech(_)
+            | Parked::Say
+            | Parked::Ask(_)
+            | Parked::Pause
+            | Parked::Wait { .. },
+        )
+        | None => None,
+    }
+}
+
+/// Directories are as little trusted as flows.
+fn within_bounds(profile: Profile) -> Result<Profile, LookupError> {
+    let name = profile.display_name.as_deref().map_or(0, str::len);
+    let fields: usize = profile.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if profile.fields.len() > MAX_FIELDS || profile.id.len() + name + fields > MAX_PROFILE_BYTES {
+        return Err(LookupError::Unavailable("the profile is too large".into()));
+    }
+    Ok(profile)
+}
+
+const fn outcome(error: &LookupError) -> &'static str {
+    match error {
+        LookupError::Timeout => "timeout",
+        LookupError::Busy => "busy",
+        LookupError::Unavailable(_) => "unavailable",
+        LookupError::Unsupported(_) => "unsupported",
+        LookupError::Ended => "ended",
+        LookupError::Invalid(_) => "invalid",
+        LookupError::Other(_) => "other",
+    }
+}

@@ -1,0 +1,41 @@
+//! Versions: who is pinned to which, and when one is no longer needed.
+
+use super::{Board, Effect};
+use crate::event::What;
+use crate::ids::Version;
+
+impl Board {
+    /// How many contacts are pinned to a version.
+    pub fn pinned(&self, version: Version) -> u32 {
+        self.pins.get(&version).copied().unwrap_or(0)
+    }
+
+    pub(super) fn pin(&mut self, version: Version) {
+        *self.pins.entry(version).or_insert(0) += 1;
+    }
+
+    pub(super) fn unpin(&mut self, version: Version) {
+        let left = self.pins.get_mut(&version).map_or(0, |count| {
+            *count = count.saturating_sub(1);
+            *count
+        });
+        if left == 0 {
+            self.pins.remove(&version);
+        }
+        self.retire(version);
+    }
+
+    /// Unloads a version that nothing needs: no contact, no deployment, no look-up or decision under way.
+    pub(super) fn retire(&mut self, version: Version) {
+        let needed = !self.loaded.contains(&version)
+            || self.pins.contains_key(&version)
+            || self.deployments.values().any(|deployment| deployment.version == version)
+            || self.lookups.values().any(|in_flight| in_flight.version == version)
+            || self.queues.values().any(|line| line.asks(version));
+        if !needed {
+            self.loaded.remove(&version);
+            self.out.tell(None, What::VersionIdle { version });
+            self.out.push(Effect::UnloadVersion(version));
+        }
+    }
+}
