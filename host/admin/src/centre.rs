@@ -1,0 +1,319 @@
+//! What the API asks of the host. The server implements it; the handlers only extract, ask and convert.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cordboard_core::agent::WantedState;
+use cordboard_core::board::{AgentView, ContactView, QueueView};
+use cordboard_core::config::{Agent, EntryPoint, Queue, Settings, World};
+use cordboard_core::decision::Decision;
+use cordboard_core::event::Event;
+use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, QueueName, Version};
+use cordboard_core::journal::Journal;
+use cordboard_core::record::ContactRecord;
+use cordboard_core::time::Timestamp;
+use cordboard_store::{RecordFilter, RecordPage};
+use futures_util::stream::BoxStream;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// There is nothing of this name.
+    #[error("there is no {what} `{name}`")]
+    NotFound {
+        /// E.g. `queue`.
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+    },
+    /// What was sent is well-formed, but can't be used.
+    #[error("{detail}")]
+    Invalid {
+        /// Stable, e.g. `forbidden-imports`, `out-of-bounds`, `unknown-queue`.
+        code: &'static str,
+        /// In words for whoever sent it.
+        detail: String,
+    },
+    /// Somebody else changed it first, or it isn't as expected.
+    #[error("{what} `{name}` has changed: its revision is {}", found.map_or("none".to_owned(), |r| r.to_string()))]
+    Conflict {
+        /// E.g. `queue`.
+        what: &'static str,
+        /// Which.
+        name: String,
+        /// Its revision now.
+        found: Option<u64>,
+    },
+    /// Something else needs it.
+    #[error("{what} `{name}` is in use: {by}")]
+    InUse {
+        /// E.g. `plugin`.
+        what: &'static str,
+        /// Which.
+        name: String,
+        /// By what.
+        by: String,
+    },
+    /// The state doesn't allow it, e.g. ending a contact that has ended.
+    #[error("{0}")]
+    NotNow(String),
+    /// Too large.
+    #[error("{what} has {got} bytes, at most {limit} are allowed")]
+    TooLarge {
+        /// What.
+        what: &'static str,
+        /// Its size.
+        got: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Not possible for the moment: the store can't write, or the host is stopping.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A fault of ours. The text goes to the log and not to the client.
+    #[error("internal fault: {0}")]
+    Internal(String),
+}
+
+/// What revision of a document a change expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Any, or none.
+    Any,
+    /// That there is none (`If-None-Match: *`).
+    Absent,
+    /// This one (`If-Match: "N"`).
+    Revision(u64),
+}
+
+/// A document with its revision, told as ETag.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Revised<T> {
+    /// The document.
+    pub value: T,
+    /// Which writing of it.
+    pub revision: u64,
+}
+
+/// An uploaded plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plugin {
+    /// SHA-256 of the component.
+    pub digest: Digest,
+    /// For people.
+    pub name: Option<String>,
+    /// Its world.
+    pub world: World,
+    /// E.g. `cordboard:flow@0.1.0`.
+    pub contract: String,
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// Of the component.
+    pub size_bytes: u64,
+    /// When it was uploaded first.
+    pub uploaded_at: Timestamp,
+    /// Deployments that serve it.
+    pub deployments: Vec<DeploymentName>,
+}
+
+/// What an operator wants to serve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeploymentSpec {
+    /// The component.
+    pub plugin: Digest,
+    /// What the plugin reads as `wasi:config`. At most 64 entries.
+    pub config: BTreeMap<String, String>,
+    /// Linear memory; the host's default if none.
+    pub memory_mib: Option<u32>,
+    /// CPU time of a step; the host's default if none.
+    pub step_cpu_ms: Option<u32>,
+    /// Where a crm plugin may connect: `http://HOST:PORT`.
+    pub egress: Vec<String>,
+}
+
+/// A deployment and how it does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deployment {
+    /// Its name.
+    pub name: DeploymentName,
+    /// Its world.
+    pub world: World,
+    /// What the operator set.
+    pub spec: DeploymentSpec,
+    /// What serves new contacts: the digest of component, configuration and limits.
+    pub version: Version,
+    /// Why the version could not be loaded when the host started, if so.
+    pub failure: Option<String>,
+    /// Contacts in progress by version, older versions of this deployment included.
+    pub contacts: BTreeMap<Version, u32>,
+}
+
+/// Where calls may come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    /// Its name: 1 to 64 of `a-z A-Z 0-9 . _ -`.
+    pub name: String,
+    /// Addresses or networks: `192.0.2.7`, `192.0.2.0/24`, at most 64.
+    pub peers: Vec<String>,
+}
+
+/// A recording that flows can name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prompt {
+    /// Its name.
+    pub name: String,
+    /// The words it says, so that text is spoken with it.
+    pub phrase: Option<String>,
+    /// How long it is.
+    pub duration_ms: u64,
+    /// Part of the program.
+    pub built_in: bool,
+}
+
+/// A contact, in progress or ended.
+#[derive(Clone, Debug)]
+pub enum Contact {
+    /// In progress.
+    Live(Box<ContactView>),
+    /// Ended.
+    Ended(Box<ContactRecord>),
+}
+
+/// One of the live stream.
+#[derive(Clone, Debug)]
+pub enum Feed {
+    /// Something happened. The numbers of a host's run are consecutive.
+    Event(u64, Arc<Event>),
+    /// The reader was too slow, or came back too late: so many events are gone for it.
+    Missed(u64),
+}
+
+/// Whether the host can take calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// All of it works.
+    pub ready: bool,
+    /// Each part, whether it works, and what is wrong.
+    pub checks: Vec<(&'static str, bool, String)>,
+}
+
+/// What the host is and does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Of the program.
+    pub version: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// Contacts in progress.
+    pub contacts: u64,
+    /// It takes no new contacts.
+    pub draining: bool,
+    /// Where it takes SIP.
+    pub sip: String,
+    /// Flow instances there is room for.
+    pub flow_capacity: u32,
+    /// Versions in memory: version, world, uses right now, whether it goes with the last of them.
+    pub loaded: Vec<(Version, String, u64, bool)>,
+}
+
+/// The host, as the API sees it. Every change is durable when it returns, and holds for the next contact.
+#[async_trait]
+pub trait Centre: Send + Sync + 'static {
+    /// Verifies, keeps and names a component. Uploading the same again gives the same plugin.
+    async fn upload(&self, name: Option<String>, component: Bytes) -> Result<Plugin, Refusal>;
+    /// All plugins, by name and digest.
+    async fn plugins(&self) -> Result<Vec<Plugin>, Refusal>;
+    /// Removes a plugin that no deployment serves.
+    async fn delete_plugin(&self, digest: Digest) -> Result<(), Refusal>;
+
+    /// All deployments, by name.
+    async fn deployments(&self) -> Result<Vec<Revised<Deployment>>, Refusal>;
+    /// One deployment.
+    async fn deployment(&self, name: &DeploymentName) -> Result<Revised<Deployment>, Refusal>;
+    /// Compiles and tries the version, then lets it serve new contacts.
+    async fn put_deployment(
+        &self,
+        name: DeploymentName,
+        spec: DeploymentSpec,
+        expected: Expected,
+    ) -> Result<Revised<Deployment>, Refusal>;
+    /// Removes a deployment that nothing names. Its contacts go on.
+    async fn delete_deployment(&self, name: &DeploymentName, expected: Expected) -> Result<(), Refusal>;
+
+    /// All entry points, by name.
+    async fn entry_points(&self) -> Result<Vec<Revised<EntryPoint>>, Refusal>;
+    /// Adds or replaces an entry point. The flow deployment it names must be there.
+    async fn put_entry_point(&self, entry: EntryPoint, expected: Expected) -> Result<Revised<EntryPoint>, Refusal>;
+    /// Removes an entry point.
+    async fn delete_entry_point(&self, name: &EntryPointName, expected: Expected) -> Result<(), Refusal>;
+
+    /// All queues with who waits, by name.
+    async fn queues(&self) -> Result<Vec<Revised<QueueView>>, Refusal>;
+    /// Adds or replaces a queue. The scorer it names must be there.
+    async fn put_queue(&self, queue: Queue, expected: Expected) -> Result<Revised<QueueView>, Refusal>;
+    /// Removes a queue; those who wait are told that their place is lost.
+    async fn delete_queue(&self, name: &QueueName, expected: Expected) -> Result<(), Refusal>;
+
+    /// All agents and what they do, by id.
+    async fn agents(&self) -> Result<Vec<Revised<AgentView>>, Refusal>;
+    /// Adds or replaces an agent. Without a password the old one stays; a new agent without one can't register.
+    async fn put_agent(
+        &self,
+        agent: Agent,
+        password: Option<String>,
+        expected: Expected,
+    ) -> Result<Revised<AgentView>, Refusal>;
+    /// Removes an agent. A talk goes on.
+    async fn delete_agent(&self, id: &AgentId, expected: Expected) -> Result<(), Refusal>;
+    /// Asks for a state on the agent's behalf.
+    async fn set_agent_state(&self, id: &AgentId, wanted: WantedState) -> Result<AgentView, Refusal>;
+
+    /// All trunks, by name.
+    async fn trunks(&self) -> Result<Vec<Revised<Trunk>>, Refusal>;
+    /// Adds or replaces a trunk.
+    async fn put_trunk(&self, trunk: Trunk, expected: Expected) -> Result<Revised<Trunk>, Refusal>;
+    /// Removes a trunk. Its calls go on.
+    async fn delete_trunk(&self, name: &str, expected: Expected) -> Result<(), Refusal>;
+
+    /// The settings.
+    async fn settings(&self) -> Result<Revised<Settings>, Refusal>;
+    /// Replaces the settings.
+    async fn put_settings(&self, settings: Settings, expected: Expected) -> Result<Revised<Settings>, Refusal>;
+
+    /// All recordings, by name.
+    async fn prompts(&self) -> Result<Vec<Prompt>, Refusal>;
+    /// Adds or replaces a recording: a WAV file of at most 10 MiB and 10 minutes.
+    async fn put_prompt(&self, name: String, phrase: Option<String>, wav: Bytes) -> Result<Prompt, Refusal>;
+    /// Removes a recording that isn't part of the program.
+    async fn delete_prompt(&self, name: &str) -> Result<(), Refusal>;
+
+    /// Contacts in progress, newest first.
+    async fn live_contacts(&self) -> Result<Vec<ContactView>, Refusal>;
+    /// Ended contacts, newest first, below `before`.
+    async fn records(
+        &self,
+        filter: RecordFilter,
+        before: Option<ContactId>,
+        limit: usize,
+    ) -> Result<RecordPage, Refusal>;
+    /// One contact.
+    async fn contact(&self, id: ContactId) -> Result<Contact, Refusal>;
+    /// A contact's journal so far.
+    async fn journal(&self, id: ContactId) -> Result<Journal, Refusal>;
+    /// The routing decisions that considered a contact, newest first, at most 100.
+    async fn decisions(&self, id: ContactId) -> Result<Vec<Decision>, Refusal>;
+    /// Ends a contact in progress.
+    async fn end_contact(&self, id: ContactId) -> Result<(), Refusal>;
+    /// Sets an attribute of a contact in progress.
+    async fn set_attribute(&self, id: ContactId, name: String, value: String) -> Result<(), Refusal>;
+
+    /// Events from now on, or from behind number `after` of this host's run, as far as they are kept.
+    fn events(&self, after: Option<u64>) -> BoxStream<'static, Feed>;
+    /// Figures in Prometheus' text format.
+    fn metrics(&self) -> String;
+    /// Whether calls can be taken.
+    async fn readiness(&self) -> Readiness;
+    /// What the host is and does.
+    async fn status(&self) -> Result<Status, Refusal>;
+}

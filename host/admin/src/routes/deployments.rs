@@ -1,0 +1,205 @@
+//! `/v1/deployments`: which version of a plugin serves under a name.
+
+use crate::app::App;
+use crate::bounds;
+use crate::centre::{self, DeploymentSpec};
+use crate::etag::{self, Precondition};
+use crate::extract::{self, Named};
+use crate::json::WorldName;
+use crate::problem::{Details, Problem};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use cordboard_core::ids::{DeploymentName, Digest};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What an operator wants to serve. Component, configuration and limits together make the version.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DeploymentBody {
+    /// The digest of an uploaded plugin.
+    #[schema(min_length = 64, max_length = 64)]
+    plugin: String,
+    /// What the plugin reads as its configuration: at most 64 entries, keys of 1 to 128 bytes, values of at most
+    /// 8 KiB.
+    #[serde(default)]
+    config: BTreeMap<String, String>,
+    /// Where a crm plugin may connect: `http://HOST:PORT` or `https://HOST:PORT`, at most 32. No part of the version.
+    #[serde(default)]
+    #[schema(max_items = 32, example = json!(["http://127.0.0.1:9090"]))]
+    egress: Vec<String>,
+    /// Linear memory of an instance; the host's default if none.
+    #[schema(minimum = 1, maximum = 4096)]
+    memory_mib: Option<u32>,
+    /// CPU time between two host calls; the host's default if none.
+    #[schema(minimum = 1, maximum = 60_000)]
+    step_cpu_ms: Option<u32>,
+}
+
+/// A deployment and how it does.
+#[derive(Serialize, ToSchema)]
+struct Deployment {
+    /// Its name.
+    name: String,
+    /// Its world.
+    world: WorldName,
+    /// The digest of the component.
+    plugin: String,
+    /// What the plugin reads as its configuration.
+    config: BTreeMap<String, String>,
+    /// Where a crm plugin may connect.
+    egress: Vec<String>,
+    /// Linear memory of an instance; null: the host's default.
+    memory_mib: Option<u32>,
+    /// CPU time between two host calls; null: the host's default.
+    step_cpu_ms: Option<u32>,
+    /// What serves new contacts.
+    version: String,
+    /// Why the version could not be loaded when the host started, if so.
+    failure: Option<String>,
+    /// Contacts in progress by version, those of older versions included.
+    contacts: BTreeMap<String, u32>,
+    /// Which writing of the document this is.
+    revision: u64,
+}
+
+/// Deployments, by name.
+#[derive(Serialize, ToSchema)]
+struct Deployments {
+    /// All of them.
+    deployments: Vec<Deployment>,
+}
+
+impl Deployment {
+    fn new(deployment: centre::Deployment, revision: u64) -> Self {
+        let spec = deployment.spec;
+        Self {
+            name: deployment.name.into(),
+            world: deployment.world.into(),
+            plugin: spec.plugin.to_string(),
+            config: spec.config,
+            egress: spec.egress,
+            memory_mib: spec.memory_mib,
+            step_cpu_ms: spec.step_cpu_ms,
+            version: deployment.version.to_string(),
+            failure: deployment.failure,
+            contacts: deployment.contacts.into_iter().map(|(version, n)| (version.to_string(), n)).collect(),
+            revision,
+        }
+    }
+}
+
+impl DeploymentBody {
+    fn checked(self) -> Result<DeploymentSpec, Problem> {
+        let plugin: Digest = self.plugin.parse().map_err(|error| Problem::name("plugin", &error))?;
+        bounds::count("config", self.config.len(), 0, 64)?;
+        for (key, value) in &self.config {
+            bounds::text("config", key, 1, 128)?;
+            if value.len() > 8 * 1024 {
+                let field = format!("config.{key}");
+                let detail = format!("{field} has {} bytes, at most {} are allowed", value.len(), 8 * 1024);
+                return Err(Problem::invalid("out-of-bounds", field, detail));
+            }
+        }
+        bounds::count("egress", self.egress.len(), 0, 32)?;
+        for (at, target) in self.egress.iter().enumerate() {
+            if !is_origin(target) {
+                let detail = format!("`{target}` is not of the form http://HOST:PORT");
+                return Err(Problem::invalid("invalid-egress", format!("egress[{at}]"), detail));
+            }
+        }
+        self.memory_mib.map_or(Ok(()), |mib| bounds::within("memory_mib", mib, 1, 4096))?;
+        self.step_cpu_ms.map_or(Ok(()), |ms| bounds::within("step_cpu_ms", ms, 1, 60_000))?;
+        Ok(DeploymentSpec {
+            plugin,
+            config: self.config,
+            memory_mib: self.memory_mib,
+            step_cpu_ms: self.step_cpu_ms,
+            egress: self.egress,
+        })
+    }
+}
+
+/// Scheme, host and port, and nothing else.
+fn is_origin(text: &str) -> bool {
+    let scheme = text.starts_with("http://") || text.starts_with("https://");
+    let Some(authority) = text.parse::<Uri>().ok().and_then(|uri| uri.authority().cloned()) else {
+        return false;
+    };
+    let whole = text.split_once("://").is_some_and(|(_, rest)| rest == authority.as_str());
+    scheme && whole && text.len() <= 255 && !authority.host().is_empty() && !authority.as_str().contains('@')
+}
+
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list_deployments)).routes(routes!(
+        get_deployment,
+        put_deployment,
+        delete_deployment
+    ))
+}
+
+/// All deployments.
+#[utoipa::path(get, path = "/v1/deployments", tag = "deployments", responses((status = 200, body = Deployments)))]
+async fn list_deployments(State(app): State<App>) -> Result<Json<Deployments>, Problem> {
+    let all = app.ask(app.centre.deployments()).await?;
+    Ok(Json(Deployments { deployments: super::listed(all, Deployment::new) }))
+}
+
+/// One deployment.
+#[utoipa::path(
+    get, path = "/v1/deployments/{name}", tag = "deployments", params(("name" = String, Path)),
+    responses((status = 200, body = Deployment, headers(("ETag" = String)))),
+)]
+async fn get_deployment(State(app): State<App>, Named(name): Named<DeploymentName>) -> Result<Response, Problem> {
+    let found = app.ask(app.centre.deployment(&name)).await?;
+    Ok(etag::answer(found.map(Deployment::new)))
+}
+
+/// Lets a version serve new contacts.
+///
+/// It is compiled and tried first; contacts in progress go on with theirs. A refusal changes nothing.
+#[utoipa::path(
+    put, path = "/v1/deployments/{name}", tag = "deployments", request_body = DeploymentBody,
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
+    responses(
+        (status = 200, body = Deployment, headers(("ETag" = String))),
+        (status = 412, description = "It has changed meanwhile.", body = Details,
+            content_type = "application/problem+json"),
+    ),
+)]
+async fn put_deployment(
+    State(app): State<App>,
+    Named(name): Named<DeploymentName>,
+    Precondition(expected): Precondition,
+    extract::Json(body): extract::Json<DeploymentBody>,
+) -> Result<Response, Problem> {
+    let spec = body.checked()?;
+    let put = app.compile(move |centre| async move { centre.put_deployment(name, spec, expected).await }).await?;
+    Ok(etag::answer(put.map(Deployment::new)))
+}
+
+/// Removes a deployment that nothing names. Its contacts go on.
+#[utoipa::path(
+    delete, path = "/v1/deployments/{name}", tag = "deployments",
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header)),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 409, description = "Something names it: `in-use`.", body = Details,
+            content_type = "application/problem+json"),
+        (status = 412, description = "It has changed meanwhile.", body = Details,
+            content_type = "application/problem+json"),
+    ),
+)]
+async fn delete_deployment(
+    State(app): State<App>,
+    Named(name): Named<DeploymentName>,
+    Precondition(expected): Precondition,
+) -> Result<StatusCode, Problem> {
+    app.change(move |centre| async move { centre.delete_deployment(&name, expected).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
