@@ -1,0 +1,151 @@
+//! Directories, scorers, the store, operators, and inputs that make no sense.
+
+use super::Centre;
+use super::agenda::Happening;
+use cordboard_core::board::{Input, LegFailure, LegOffer, LegSource};
+use cordboard_core::decision::{PairScore, ScoreAnswer, ScoreRequest};
+use cordboard_core::flow::{Address, LookupError, Profile, Request, RunEnd};
+use cordboard_core::ids::{AgentId, ContactId, DecisionId, LegId, LookupId, PlayId, RunId, Version};
+
+impl Centre<'_> {
+    pub(super) fn look_up(&mut self, lookup: LookupId, version: Version, value: &str, timeout_ms: u32) {
+        let random = &mut self.random;
+        let mut delay = random.between(5, 400);
+        let mut result = if random.chance(700) {
+            let fields = vec![("segment".into(), "gold".into()), ("balance".into(), value.into())];
+            Ok(Some(Profile { id: value.into(), display_name: Some(format!("Person {value}")), fields }))
+        } else {
+            Ok(None)
+        };
+        if random.chance(self.plan.faults.directories) {
+            match random.below(6) {
+                0 => (delay, result) = (u64::from(timeout_ms), Err(LookupError::Timeout)),
+                1 => delay = u64::from(timeout_ms) + random.between(0, 2_000),
+                2 => delay = u64::from(timeout_ms),
+                3 => result = Err(LookupError::Unavailable("500".into())),
+                4 => result = Err(LookupError::Busy),
+                _ => {
+                    let fields = vec![("big".into(), "x".repeat(8_000)); 80];
+                    result = Ok(Some(Profile { id: "big".into(), display_name: None, fields }));
+                }
+            }
+        }
+        let version = random.chance(900).then_some(version);
+        self.note(delay, Happening::Input(Box::new(Input::LookedUp { lookup, version, result })));
+    }
+
+    pub(super) fn score(&mut self, request: &ScoreRequest) {
+        let random = &mut self.random;
+        let mut delay = random.between(0, 20);
+        let mut pair = || PairScore {
+            score_milli: (!random.chance(100)).then(|| random.between(0, 5_000) as i64),
+            parts: vec![0.5, 1.0],
+        };
+        let scores = request.contacts.iter().map(|_| request.agents.iter().map(|_| pair()).collect()).collect();
+        let mut result = Ok(ScoreAnswer { parts: vec!["skill".into(), "cost".into()], scores });
+        if random.chance(self.plan.faults.scorers) {
+            match random.below(7) {
+                0 => return,
+                1 => delay = random.between(1_000, 6_000),
+                2 => result = Err("trap".into()),
+                3 => result = Ok(ScoreAnswer { parts: vec![], scores: vec![] }),
+                4 => {
+                    let row = vec![PairScore { score_milli: Some(i64::MAX), parts: vec![f32::NAN] }; 300];
+                    result = Ok(ScoreAnswer { parts: vec!["x".into(); 40], scores: vec![row; 40] });
+                }
+                _ => {
+                    // Nobody suits anybody.
+                    let row = vec![PairScore { score_milli: None, parts: vec![] }; request.agents.len()];
+                    result = Ok(ScoreAnswer { parts: vec![], scores: vec![row; request.contacts.len()] });
+                }
+            }
+        }
+        let decision = request.decision;
+        self.note(delay, Happening::Input(Box::new(Input::Scored { decision, result })));
+    }
+
+    /// A frame that is waited for.
+    pub(super) fn store(&mut self, contact: ContactId, frame: u64) {
+        if self.store_failed {
+            return;
+        }
+        let slow = self.random.chance(self.plan.faults.store);
+        let delay = if slow { self.random.between(100, 5_000) } else { self.random.between(0, 15) };
+        self.note(delay, Happening::Input(Box::new(Input::JournalDurable { contact, frame })));
+    }
+
+    pub(super) fn store_turns(&mut self, healthy: bool) -> Input {
+        self.store_failed = !healthy;
+        if !healthy {
+            let repair = self.random.between(10, 10_000);
+            self.note(repair, Happening::Store(true));
+        } else if !self.drained {
+            let next = self.random.exponential(self.plan.store_failure_ms);
+            self.note(next, Happening::Store(false));
+        }
+        Input::StoreHealth { healthy, reason: "disk full".into() }
+    }
+
+    pub(super) fn operate(&mut self) -> Option<Input> {
+        if self.drained {
+            return None;
+        }
+        let next = self.random.exponential(self.plan.operator_ms);
+        self.note(next, Happening::Operator);
+        let contacts: Vec<ContactId> = self.runs.keys().map(|(contact, _)| *contact).collect();
+        match self.random.below(6) {
+            0 => Some(Input::EndContact(*self.random.pick(&contacts)?)),
+            1 => {
+                let name = format!("a{}", self.random.below(4));
+                Some(Input::SetAttribute { contact: *self.random.pick(&contacts)?, name, value: "1.5".into() })
+            }
+            _ => {
+                let (input, undo) = self.setup.change(&mut self.random)?;
+                if let Some(undo) = undo {
+                    let later = self.random.between(0, 30_000);
+                    self.note(later, Happening::Input(Box::new(undo)));
+                }
+                Some(input)
+            }
+        }
+    }
+
+    /// Something stale, doubled or senseless: it must change nothing that matters.
+    pub(super) fn stray(&mut self) -> Option<Input> {
+        let random = &mut self.random;
+        let legs: Vec<LegId> = self.lines.keys().rev().take(20).copied().collect();
+        let some = |random: &mut crate::random::Random| random.pick(&legs).copied().unwrap_or(LegId(0));
+        let gone = ContactId(u128::from(random.next()));
+        let leg = some(random);
+        // A call that goes on must not be told to have ended when nobody ended it: strays are about others.
+        let over = self.lines.get(&leg).is_none_or(|line| line.is_over());
+        match random.below(16) {
+            0 if over => Some(Input::LegAnswered(leg)),
+            1 if over => Some(Input::LegEnded { leg, fault: None }),
+            2 if over => Some(Input::LegFailed(leg, LegFailure::Declined)),
+            3 if over => Some(Input::MediaLost(leg)),
+            4 => Some(Input::Digit(leg, '?')),
+            5 => Some(Input::PlayFinished { leg, play: PlayId(random.below(1000)) }),
+            6 => Some(Input::FlowEnded { contact: gone, run: RunId(1), end: RunEnd::Deadline }),
+            7 => {
+                let ((contact, run), _) = self.runs.first_key_value()?;
+                Some(Input::FlowEnded { contact: *contact, run: RunId(run.0 + 1_000_000), end: RunEnd::Deadline })
+            }
+            8 => Some(Input::FlowRequested { contact: gone, run: RunId(1), request: Request::Answer }),
+            9 => Some(Input::LookedUp { lookup: LookupId(random.below(5_000)), version: None, result: Ok(None) })
+                .filter(|_| over),
+            10 => Some(Input::Scored { decision: DecisionId(u64::MAX), result: Err("stray".into()) }),
+            11 => Some(Input::JournalDurable { contact: gone, frame: u64::MAX }),
+            12 => Some(Input::PhoneGone(AgentId::new("nobody").ok()?)),
+            13 => Some(Input::LegOffered(LegOffer {
+                leg,
+                origin: Address::default(),
+                dialled: Address { number: Some("1000".into()), ..Address::default() },
+                source: LegSource::Trunk("trunk".into()),
+            }))
+            .filter(|_| !over),
+            14 => Some(Input::EndContact(gone)),
+            _ => Some(Input::Tick),
+        }
+    }
+}

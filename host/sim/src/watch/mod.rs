@@ -1,0 +1,296 @@
+//! What must hold, whatever happens: checked after every input, from the inputs and effects alone, and now and then
+//! against what the board shows of itself.
+
+mod calls;
+mod contacts;
+mod inspect;
+mod journals;
+mod routing;
+
+use cordboard_core::board::{Effect, Input, LegFailure};
+use cordboard_core::config::World;
+use cordboard_core::event::{Event, What};
+use cordboard_core::flow::{Request, SkillRequirement};
+use cordboard_core::ids::{
+    AgentId, ContactId, DecisionId, DeploymentName, LegId, LookupId, PlayId, QueueName, RunId, Version,
+};
+use cordboard_core::journal::Journal;
+use cordboard_core::record::EndReason;
+use cordboard_core::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What doesn't hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The rule.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub detail: String,
+}
+
+pub(crate) type Held = Result<(), Broken>;
+
+/// The rule holds if this is so.
+pub(crate) fn holds(so: bool, invariant: &'static str, detail: impl FnOnce() -> String) -> Held {
+    if so { Ok(()) } else { Err(Broken { invariant, detail: detail() }) }
+}
+
+/// A host call that has not returned.
+#[derive(Clone, Debug)]
+struct Pending {
+    entry: u64,
+    frame: u64,
+    since: Timestamp,
+    request: Request,
+}
+
+/// A flow's run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Run {
+    id: RunId,
+    /// It made a call that it has no reply to.
+    calling: bool,
+}
+
+/// A contact, as inputs and effects show it.
+#[derive(Clone, Debug)]
+struct Watched {
+    leg: LegId,
+    journal: Journal,
+    frames: u64,
+    /// Frames before this one are durable.
+    durable: u64,
+    /// The store failed since the pending call was written: nothing waits for it.
+    released: bool,
+    pending: Option<Pending>,
+    run: Option<Run>,
+    version: Option<Version>,
+    /// The person is gone, or was sent away.
+    gone: bool,
+    /// Waits in this queue, needing these skills on top of the queue's; an offer doesn't change it.
+    waits: Option<(QueueName, Vec<SkillRequirement>)>,
+    /// Whom the screen was popped for, not rung yet.
+    popped: Option<AgentId>,
+    /// The agent's call that belongs to it.
+    agent_leg: Option<LegId>,
+    /// Its record was kept, with this end.
+    recorded: Option<EndReason>,
+}
+
+/// A call.
+#[derive(Clone, Debug)]
+struct Leg {
+    contact: ContactId,
+    /// None: the person's.
+    agent: Option<AgentId>,
+    answering: bool,
+    up: bool,
+    over: bool,
+    bridged: Option<LegId>,
+    playing: Option<PlayId>,
+}
+
+/// Figures of a queue, counted here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counted {
+    offered: u64,
+    answered: u64,
+    abandoned: u64,
+    left: u64,
+}
+
+/// The one who watches.
+#[derive(Debug, Default)]
+pub struct Watch {
+    now: Timestamp,
+    contacts: BTreeMap<ContactId, Watched>,
+    ended: BTreeSet<ContactId>,
+    legs: BTreeMap<LegId, Leg>,
+    /// Which call each agent has.
+    busy: BTreeMap<AgentId, LegId>,
+    /// The call that the input in hand offered.
+    offered: Option<LegId>,
+    deployments: BTreeMap<DeploymentName, (World, Version)>,
+    unloaded: BTreeSet<Version>,
+    /// For whom, and who is asked.
+    lookups: BTreeMap<LookupId, (ContactId, Version)>,
+    scoring: BTreeMap<DecisionId, Version>,
+    decided: BTreeSet<DecisionId>,
+    queues: BTreeMap<QueueName, Counted>,
+    /// Since when a pair that could be matched was seen not to be.
+    idle_pairs: BTreeMap<(ContactId, AgentId), Timestamp>,
+    unhealthy: bool,
+    draining: bool,
+    drained: bool,
+}
+
+impl Watch {
+    /// One who has seen nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An input, and all that the board wanted in return.
+    ///
+    /// # Errors
+    /// What doesn't hold.
+    pub fn step(&mut self, now: Timestamp, input: &Input, effects: &[Effect]) -> Result<(), Broken> {
+        holds(now >= self.now, "time goes forwards", || format!("{now} after {}", self.now))?;
+        self.now = now;
+        self.input(input)?;
+        effects.iter().try_for_each(|effect| self.effect(effect))?;
+        if let Some(leg) = self.offered.take() {
+            holds(self.legs.contains_key(&leg), "an offered call is taken or refused", || format!("leg {leg}"))?;
+        }
+        Ok(())
+    }
+
+    fn input(&mut self, input: &Input) -> Held {
+        match input {
+            Input::LegOffered(offer) => {
+                let fresh = offer.leg.0 >> 63 == 0 && !self.legs.contains_key(&offer.leg);
+                self.offered = fresh.then_some(offer.leg);
+            }
+            Input::LegAnswered(leg) => {
+                if let Some(leg) =
+                    self.legs.get_mut(leg).filter(|leg| !leg.over && (leg.answering || leg.agent.is_some()))
+                {
+                    leg.up = true;
+                }
+            }
+            Input::LegFailed(leg, LegFailure::NoAnswer | LegFailure::Declined | LegFailure::Unreachable)
+            | Input::LegEnded { leg, .. } => self.leg_over(*leg),
+            Input::PlayFinished { leg, play } => {
+                if let Some(leg) = self.legs.get_mut(leg) {
+                    leg.playing.take_if(|playing| playing == play);
+                }
+            }
+            Input::FlowRequested { contact, run, .. } => {
+                if let Some(run) = self.run(*contact, *run) {
+                    let unanswered = std::mem::replace(&mut run.calling, true);
+                    return holds(!unanswered, "a flow's call gets one reply", || {
+                        format!("{contact}: none before the next")
+                    });
+                }
+            }
+            Input::FlowEnded { contact, run, .. } => {
+                if self.run(*contact, *run).is_some()
+                    && let Some(contact) = self.contacts.get_mut(contact)
+                {
+                    contact.run = None;
+                }
+            }
+            Input::LookedUp { lookup, .. } => {
+                self.lookups.remove(lookup);
+            }
+            Input::Scored { decision, .. } => {
+                self.scoring.remove(decision);
+            }
+            Input::JournalDurable { contact, frame } => {
+                if let Some(contact) = self.contacts.get_mut(contact) {
+                    contact.durable = contact.durable.max(frame.saturating_add(1));
+                }
+            }
+            Input::StoreHealth { healthy, .. } => {
+                self.unhealthy = !healthy;
+                if self.unhealthy {
+                    self.contacts.values_mut().for_each(|contact| contact.released = true);
+                }
+            }
+            Input::PutDeployment(deployment) => {
+                self.unloaded.remove(&deployment.version);
+                self.deployments.insert(deployment.name.clone(), (deployment.world, deployment.version));
+            }
+            Input::RemoveDeployment(name) => {
+                self.deployments.remove(name);
+            }
+            // A queue's decision goes with it, and nobody here knows whose that is.
+            Input::RemoveQueue(_) => self.scoring.clear(),
+            Input::Drain | Input::Shutdown => self.draining = true,
+            Input::Tick
+            | Input::MediaLost(_)
+            | Input::Digit(..)
+            | Input::PhoneRegistered(_)
+            | Input::PhoneGone(_)
+            | Input::AgentWants(..)
+            | Input::EndContact(_)
+            | Input::SetAttribute { .. }
+            | Input::PutEntryPoint(_)
+            | Input::RemoveEntryPoint(_)
+            | Input::PutQueue(_)
+            | Input::PutAgent(_)
+            | Input::RemoveAgent(_)
+            | Input::PutSettings(_) => {}
+        }
+        Ok(())
+    }
+
+    fn effect(&mut self, effect: &Effect) -> Held {
+        match effect {
+            Effect::StartFlow { .. } | Effect::ReplyFlow { .. } | Effect::CancelFlow { .. } => self.flow(effect),
+            Effect::RingLeg(_)
+            | Effect::AnswerLeg(_)
+            | Effect::RejectLeg { .. }
+            | Effect::RedirectLeg { .. }
+            | Effect::HangUpLeg(_)
+            | Effect::Bridge(..)
+            | Effect::Unbridge(..)
+            | Effect::Play { .. }
+            | Effect::StopPlay { .. } => self.call(effect),
+            Effect::CallAgent { leg, agent, contact, .. } => self.ring_agent(*leg, agent, *contact),
+            Effect::Lookup { lookup, contact, version, .. } => {
+                self.usable(*version)?;
+                let fresh = self.lookups.insert(*lookup, (*contact, *version)).is_none();
+                holds(fresh, "a name is used once", || format!("look-up {lookup}"))
+            }
+            Effect::Score(request) => self.ask_scorer(request),
+            Effect::Journal { contact, frame, bytes, sync } => self.frame(*contact, *frame, bytes, *sync),
+            Effect::KeepDecision(decision) => self.decision(decision),
+            Effect::KeepRecord(record) => self.record(record),
+            Effect::Tell(event) => self.told(event),
+            Effect::UnloadVersion(version) => self.unload(*version),
+            Effect::Drained => {
+                let once = self.draining && !std::mem::replace(&mut self.drained, true);
+                holds(once && self.contacts.is_empty(), "drained once, when all have ended", || {
+                    format!("{} contacts", self.contacts.len())
+                })
+            }
+        }
+    }
+
+    fn told(&mut self, event: &Event) -> Held {
+        holds(event.at == self.now, "events are told when they happen", || format!("{event:?} at {}", self.now))?;
+        match (&event.what, event.contact) {
+            (What::Offered { .. }, Some(id)) => self.begun(id),
+            (What::Ended { reason, .. }, Some(id)) => self.over(id, reason),
+            (What::Refused { .. }, None) => Ok(()),
+            (
+                What::Queued { .. }
+                | What::LeftQueue { .. }
+                | What::Connected { .. }
+                | What::ScreenPop { .. }
+                | What::TalkEnded { .. },
+                Some(id),
+            ) => self.queued(id, &event.what),
+            (_, Some(id)) => self.live(id).map(|_| ()),
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// A contact that has begun and not ended.
+    fn live(&mut self, id: ContactId) -> Result<&mut Watched, Broken> {
+        let ended = self.ended.contains(&id);
+        self.contacts.get_mut(&id).ok_or_else(|| Broken {
+            invariant: "nothing happens to a contact before it begins or after it ended",
+            detail: format!("{id}, which {}", if ended { "ended" } else { "never began" }),
+        })
+    }
+
+    fn run(&mut self, contact: ContactId, run: RunId) -> Option<&mut Run> {
+        self.contacts.get_mut(&contact)?.run.as_mut().filter(|current| current.id == run)
+    }
+
+    fn usable(&self, version: Version) -> Held {
+        holds(!self.unloaded.contains(&version), "an unloaded version is not used", || version.short())
+    }
+}

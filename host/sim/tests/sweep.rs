@@ -1,0 +1,43 @@
+//! Many days, each another. `CORDBOARD_SIM_SEED=N` plays that one alone, in every plan.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use cordboard_sim::{Plan, Report, simulate};
+
+/// Plays these seeds, or the one that the environment asks for.
+fn play(plan: &Plan, seeds: std::ops::Range<u64>) -> Vec<Report> {
+    let only = std::env::var("CORDBOARD_SIM_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
+    // That one is watched more closely: the step that broke it is the one named.
+    let plan = Plan { inspect_every: if only.is_some() { 1 } else { plan.inspect_every }, ..plan.clone() };
+    let seeds: Vec<u64> = only.map_or_else(|| seeds.collect(), |seed| vec![seed]);
+    seeds.into_iter().map(|seed| simulate(seed, &plan).unwrap_or_else(|broken| panic!("{broken}"))).collect()
+}
+
+fn sum(reports: &[Report], what: impl Fn(&Report) -> u64) -> u64 {
+    reports.iter().map(what).sum()
+}
+
+#[test]
+fn ordinary_days() {
+    let reports = play(&Plan::default(), 0..150);
+    let contacts = sum(&reports, |report| report.contacts);
+    assert!(contacts + sum(&reports, |report| report.refused) >= 200 * reports.len() as u64);
+    if reports.len() > 1 {
+        // Nothing is left out by chance.
+        for (what, count) in [
+            ("answered", sum(&reports, |report| report.answered)),
+            ("abandoned", sum(&reports, |report| report.abandoned)),
+            ("stepped down", sum(&reports, |report| report.stepped_down)),
+            ("swapped", sum(&reports, |report| report.swaps)),
+            ("unloaded", sum(&reports, |report| report.unloaded)),
+            ("missed", sum(&reports, |report| report.offers_missed)),
+            ("without a scorer", sum(&reports, |report| report.fallbacks)),
+        ] {
+            assert!(count > 50, "{what}: {count} of {contacts}");
+        }
+    }
+}
+
+#[test]
+fn terrible_days() {
+    play(&Plan::stress(), 1_000..1_150);
+}

@@ -1,0 +1,224 @@
+//! The watch notices: each rule is broken by changing what it sees of an otherwise sound day.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use cordboard_core::board::Effect;
+use cordboard_core::event::What;
+use cordboard_core::flow::Reply;
+use cordboard_sim::{Plan, Violation, simulate, simulate_tampered};
+
+/// Changes the effects of the first step in which `tamper` finds what it needs, after some steps have passed.
+fn break_once(mut tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {
+    let mut steps = 0;
+    let plan = Plan { contacts: 60, ..Plan::default() };
+    let mut broken = false;
+    let day = simulate_tampered(7, &plan, |effects| {
+        steps += 1;
+        if steps > 200 && !broken {
+            broken = tamper(effects);
+        }
+    });
+    assert!(broken, "nothing to tamper with");
+    day.err().map(|violation| *violation)
+}
+
+fn at(effects: &[Effect], such: impl Fn(&Effect) -> bool) -> Option<usize> {
+    effects.iter().position(such)
+}
+
+fn tells(effect: &Effect, such: impl Fn(&What) -> bool) -> bool {
+    matches!(effect, Effect::Tell(event) if such(&event.what))
+}
+
+/// Takes the first such effect away.
+fn without(such: impl Fn(&Effect) -> bool) -> Option<Violation> {
+    break_once(|effects| at(effects, &such).map(|at| effects.remove(at)).is_some())
+}
+
+/// Doubles the first such effect.
+fn twice(such: impl Fn(&Effect) -> bool) -> Option<Violation> {
+    break_once(|effects| {
+        let found = at(effects, &such);
+        if let Some(at) = found {
+            effects.insert(at, effects[at].clone());
+        }
+        found.is_some()
+    })
+}
+
+/// Changes the first effect that can be.
+fn changed(change: impl Fn(&mut Effect) -> bool) -> Option<Violation> {
+    break_once(|effects| effects.iter_mut().any(&change))
+}
+
+#[track_caller]
+fn noticed(violation: Option<Violation>, invariant: &str) {
+    let violation = violation.unwrap_or_else(|| panic!("`{invariant}` was not noticed"));
+    assert_eq!(violation.broken.invariant, invariant, "{violation}");
+    assert!(violation.to_string().contains("CORDBOARD_SIM_SEED=7 cargo test -p cordboard-sim"), "{violation}");
+}
+
+#[test]
+fn the_day_is_sound_if_nobody_tampers() {
+    assert_eq!(simulate(7, &Plan { contacts: 60, ..Plan::default() }).err(), None);
+}
+
+#[test]
+fn endings() {
+    let record = |effect: &Effect| matches!(effect, Effect::KeepRecord(_));
+    noticed(without(record), "the record is kept before the end is told");
+    noticed(twice(record), "a contact has one record");
+    let ended = |effect: &Effect| tells(effect, |what| matches!(what, What::Ended { .. }));
+    noticed(twice(ended), "nothing happens to a contact before it begins or after it ended");
+    noticed(without(ended), "the board shows the contacts there are");
+    noticed(twice(|effect| matches!(effect, Effect::Drained)), "drained once, when all have ended");
+    noticed(without(|effect| matches!(effect, Effect::Drained)), "drained once, when all have ended");
+    let hang_up = |effect: &Effect| matches!(effect, Effect::HangUpLeg(leg) if leg.0 >> 63 == 0);
+    noticed(without(hang_up), "the person's call is over when the contact ended");
+    noticed(twice(hang_up), "a call ends once");
+}
+
+#[test]
+fn records() {
+    let entries = |effect: &mut Effect| match effect {
+        Effect::KeepRecord(record) => {
+            record.journal_entries += 1;
+            true
+        }
+        _ => false,
+    };
+    noticed(changed(entries), "the record counts the journal's entries");
+    let versions = |effect: &mut Effect| match effect {
+        Effect::KeepRecord(record) if !record.versions.is_empty() => {
+            record.versions.clear();
+            true
+        }
+        _ => false,
+    };
+    noticed(changed(versions), "the journal knows the record's versions");
+    let choices = |effect: &mut Effect| match effect {
+        Effect::KeepRecord(record) => record.choices.pop().is_some(),
+        _ => false,
+    };
+    noticed(changed(choices), "the journal knows the record's choices");
+    let attributes = |effect: &mut Effect| match effect {
+        Effect::KeepRecord(record) => record.attributes.pop_first().is_some(),
+        _ => false,
+    };
+    noticed(changed(attributes), "the journal knows the record's attributes");
+}
+
+#[test]
+fn flows() {
+    let replied = |effect: &Effect| matches!(effect, Effect::ReplyFlow { .. });
+    noticed(without(replied), "a flow's call gets one reply");
+    noticed(twice(replied), "a flow's call gets one reply");
+    noticed(twice(|effect| matches!(effect, Effect::CancelFlow { .. })), "a run that is there is cancelled once");
+    let unlike = |effect: &mut Effect| match effect {
+        Effect::ReplyFlow { reply: reply @ Reply::Attribute(_), .. } => {
+            *reply = Reply::Attribute(Some("other".into()));
+            true
+        }
+        _ => false,
+    };
+    noticed(changed(unlike), "the flow is told what the journal keeps");
+}
+
+#[test]
+fn journals() {
+    let frame = |effect: &Effect| matches!(effect, Effect::Journal { sync: true, .. });
+    noticed(without(frame), "frames are numbered one by one");
+    noticed(twice(frame), "frames are numbered one by one");
+    let torn = |effect: &mut Effect| match effect {
+        Effect::Journal { bytes, .. } => bytes.pop().is_some(),
+        _ => false,
+    };
+    noticed(changed(torn), "a journal reads back");
+    let unsynced = |effect: &mut Effect| match effect {
+        Effect::Journal { sync, .. } => std::mem::take(sync),
+        _ => false,
+    };
+    noticed(changed(unsynced), "an act comes after its intent is durable");
+}
+
+#[test]
+fn calls() {
+    let bridge = |effect: &Effect| matches!(effect, Effect::Bridge(..));
+    noticed(twice(bridge), "a call is bridged to one other");
+    noticed(without(bridge), "who is connected is bridged");
+    noticed(twice(|effect| matches!(effect, Effect::Unbridge(..))), "only who is bridged is parted");
+    noticed(twice(|effect| matches!(effect, Effect::AnswerLeg(_))), "a call is answered once");
+    let popped = |effect: &Effect| tells(effect, |what| matches!(what, What::ScreenPop { .. }));
+    noticed(without(popped), "the screen pops before the phone rings");
+    let late = break_once(|effects| {
+        let (Some(pop), Some(call)) =
+            (at(effects, popped), at(effects, |effect| matches!(effect, Effect::CallAgent { .. })))
+        else {
+            return false;
+        };
+        effects.swap(pop, call);
+        true
+    });
+    noticed(late, "the screen pops before the phone rings");
+    let hush = |effect: &Effect| matches!(effect, Effect::StopPlay { .. });
+    noticed(twice(hush), "one stops what plays");
+    let mut serving = None;
+    let stolen = break_once(|effects| {
+        for effect in effects {
+            match (effect, &serving) {
+                (Effect::Tell(event), Some(busy)) => {
+                    if let What::ScreenPop { agent, .. } = &mut event.what {
+                        *agent = Clone::clone(busy);
+                    }
+                }
+                (Effect::CallAgent { agent, .. }, Some(busy)) => {
+                    *agent = Clone::clone(busy);
+                    return true;
+                }
+                (Effect::CallAgent { agent, .. }, None) => serving = Some(agent.clone()),
+                _ => {}
+            }
+        }
+        false
+    });
+    assert!(stolen.is_some(), "an agent was rung for somebody else");
+}
+
+#[test]
+fn routing() {
+    let doubled = |effect: &mut Effect| match effect {
+        Effect::KeepDecision(decision) if !decision.assigned.is_empty() => {
+            let first = decision.assigned[0].clone();
+            decision.assigned.push(first);
+            true
+        }
+        _ => false,
+    };
+    noticed(changed(doubled), "nobody is assigned twice");
+    let refused = |effect: &mut Effect| match effect {
+        Effect::KeepDecision(decision) if !decision.assigned.is_empty() => {
+            decision.scores.iter_mut().for_each(|score| score.score_milli = None);
+            true
+        }
+        _ => false,
+    };
+    noticed(changed(refused), "nobody is assigned whom the scorer refused");
+    let queued = |effect: &Effect| tells(effect, |what| matches!(what, What::Queued { .. }));
+    noticed(twice(queued), "a contact holds one place");
+}
+
+#[test]
+fn versions() {
+    let mut running = None;
+    let unloaded = break_once(|effects| {
+        if let Some(version) = running {
+            effects.push(Effect::UnloadVersion(version));
+            return true;
+        }
+        running = effects.iter().find_map(|effect| match effect {
+            Effect::StartFlow { version, .. } => Some(*version),
+            _ => None,
+        });
+        false
+    });
+    noticed(unloaded, "a version is unloaded once nobody needs it");
+}
