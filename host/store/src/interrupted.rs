@@ -1,12 +1,12 @@
 //! Contacts that a crash interrupted: their journals, read to the last frame that was durable, and closed.
 
+use crate::batch::Batch;
 use crate::error::StoreError;
-use crate::journals::Journals;
+use crate::journals::{self, Journals};
 use crate::rooms::{Item, Rooms, Written};
 use cordboard_core::ids::{ContactId, TenantId};
 use cordboard_core::journal::{Frame, Journal, JournalError, decode, encode};
-use cordboard_core::record::{ContactRecord, EndReason};
-use cordboard_core::time::Timestamp;
+use cordboard_core::record::ContactRecord;
 
 /// What is left of a contact without a record.
 #[derive(Debug)]
@@ -45,27 +45,40 @@ impl Journals {
         }
         Ok(found)
     }
+
+    /// Takes a journal off the unfinished ones where no record can be made of it: one that lost its beginning. Its
+    /// frames stay. Durable when it returns.
+    pub async fn give_up(&self, tenant: &TenantId, contact: ContactId) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        journals::finish_in(&mut batch, tenant, contact)?;
+        self.store().commit_durable(batch).await.map(drop)
+    }
 }
 
 impl Rooms {
-    /// Closes an interrupted contact: the closing frame (unless there is one, or the journal is damaged), the record and
-    /// the end of the journal, in one batch, durable when it returns. Can be repeated after a failure. What is refused
-    /// and why is as with [`Rooms::write`]; the journal stays unfinished then.
+    /// Closes an interrupted contact: the closing frame with the record's end (unless there is one, or the journal is
+    /// damaged), the record and the end of the journal, in one batch, durable when it returns. Can be repeated after a
+    /// failure. What is refused and why is as with [`Rooms::write`]; the journal stays unfinished then.
+    ///
+    /// Fails with `Invalid` if it isn't this contact's record.
     pub async fn close_interrupted(
         &self,
         tenant: &TenantId,
         interrupted: &Interrupted,
-        at: Timestamp,
         record: &ContactRecord,
     ) -> Result<Written, StoreError> {
+        let (contact, number) = (interrupted.contact, interrupted.next_frame);
+        if record.id != contact {
+            let cause = format!("it is of contact {} and not of {contact}", record.id);
+            return Err(StoreError::Invalid { what: "a record", cause });
+        }
         let closing = if interrupted.damage.is_none() && interrupted.journal.closed.is_none() {
             let entries = interrupted.journal.entries.len() as u64;
-            let frame = Frame::Closed { at, entries, reason: EndReason::Interrupted.code().into() };
+            let frame = Frame::Closed { at: record.ended_at, entries, reason: record.end.code().into() };
             Some(encode(&frame).map_err(|error| StoreError::undecodable("a closing frame", error))?)
         } else {
             None
         };
-        let (contact, number) = (interrupted.contact, interrupted.next_frame);
         let frame = closing.as_ref().map(|bytes| Item::Frame { contact, number, bytes });
         let items: Vec<_> = frame.into_iter().chain([Item::Record(record)]).collect();
         self.write(tenant, &items).await

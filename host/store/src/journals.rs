@@ -87,6 +87,10 @@ impl Journals {
         Self(store)
     }
 
+    pub(crate) fn store(&self) -> &Store {
+        &self.0
+    }
+
     /// Puts frames in the write queue without waiting; frames of one contact are written in the order of the calls.
     /// `Busy` if the queue is full, `TooLarge` if they don't fit a batch (4 MiB). Await the answer for the commit's
     /// number; a `Conflict` then means that frame `first` is already written.

@@ -191,7 +191,7 @@ impl Decisions {
     }
 
     /// Up to `limit` decisions (1 to [`MAX_DECISION_PAGE`]), newest first, older than `before` (a page's
-    /// [`DecisionPage::next`]).
+    /// [`DecisionPage::next`]). One that can't be decoded is left out (and logged).
     pub async fn list(
         &self,
         tenant: &TenantId,
@@ -249,8 +249,15 @@ fn read_page(reader: &dyn Reader, tenant: &TenantId, scan: &Scan) -> Result<Deci
     for (at, entry) in found.entries.iter().enumerate() {
         let which = DecisionRef::from_name(name_of(entry.key.as_bytes()))?;
         // Index and decision are written together; one that is gone was deleted since.
-        if let Some((bytes, _)) = chunks::get(reader, tenant, Table::Decision, &which.name())? {
-            page.decisions.push(Stored::decode(&bytes)?.load(&mut shelf)?);
+        let bytes = chunks::get(reader, tenant, Table::Decision, &which.name());
+        let read =
+            bytes.and_then(|bytes| bytes.map(|(bytes, _version)| Stored::decode(&bytes)?.load(&mut shelf)).transpose());
+        match read {
+            Ok(decision) => page.decisions.extend(decision),
+            Err(error @ StoreError::Undecodable { .. }) => {
+                tracing::error!(decision = %which, %error, "a damaged decision is left out");
+            }
+            Err(error) => return Err(error),
         }
         let last = at + 1 == found.entries.len();
         if shelf.numbers >= PAGE_NUMBERS && !last || last && found.more {

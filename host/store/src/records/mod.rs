@@ -80,7 +80,8 @@ impl Records {
     /// Up to `limit` records (1 to [`MAX_PAGE`]) for which all of the filter holds, newest first, below the contact
     /// `before` (a page's [`RecordPage::next`]).
     ///
-    /// The time of a record is when the contact came. Whatever the filter, a request looks at no more than about 30,000
+    /// The time of a record is when the contact came. A record that can't be decoded is left out (and logged), so that it
+    /// doesn't hide the others. Whatever the filter, a request looks at no more than about 30,000
     /// index entries.
     pub async fn list(
         &self,
@@ -101,8 +102,15 @@ impl Records {
                 };
                 for id in found.ids {
                     // Index and record are written together; one that is gone was deleted since.
-                    if let Some((bytes, _)) = chunks::get(reader, &tenant, Table::Record, &id.to_be_bytes())? {
-                        page.records.push(stored::decode(&tenant, &bytes)?);
+                    let bytes = chunks::get(reader, &tenant, Table::Record, &id.to_be_bytes());
+                    let read = bytes
+                        .and_then(|bytes| bytes.map(|(bytes, _version)| stored::decode(&tenant, &bytes)).transpose());
+                    match read {
+                        Ok(record) => page.records.extend(record),
+                        Err(error @ StoreError::Undecodable { .. }) => {
+                            tracing::error!(contact = %ContactId(id), %error, "a damaged record is left out");
+                        }
+                        Err(error) => return Err(error),
                     }
                 }
                 Ok(page)

@@ -1,7 +1,7 @@
 //! Giving back what deletes left: sled's file never shrinks by itself.
 
 use super::SledOptions;
-use super::open::{Lock, open_engine, rename};
+use super::open::{Lock, free_replaced, open_engine, rename};
 use crate::error::StoreError;
 use std::path::Path;
 
@@ -38,6 +38,7 @@ pub fn compact_offline(folder: &Path) -> Result<CompactReport, StoreError> {
         if entries.is_multiple_of(CHUNK as u64) {
             new.db.apply_batch(std::mem::take(&mut batch)).map_err(failed)?;
             new.sync().map_err(StoreError::failed)?;
+            free_replaced(CHUNK);
         }
     }
     new.db.apply_batch(batch).map_err(failed)?;

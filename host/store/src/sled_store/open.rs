@@ -13,6 +13,9 @@ const FORMAT: u64 = 1;
 /// What the store keeps for itself begins with 0; a tenant's keys never do.
 const FORMAT_KEY: &[u8] = b"\0format";
 pub(super) const CEILING_KEY: &[u8] = b"\0ceiling";
+/// A file beside sled's own, made once the format mark is on disk. sled opens a file of garbage as an empty database;
+/// with this one there, a database without the mark is one that lost it.
+const MADE: &str = "cordboard-made";
 
 /// A page's values have to fit a quarter of a segment, see [`crate::batch::MAX_VALUE_BYTES`].
 const SEGMENT_BYTES: usize = 2 << 20;
@@ -36,6 +39,17 @@ impl Engine {
         flushed.map_err(panic_text)?.map_err(|error| error.to_string())?;
         // sled's flush on Linux ends with sync_file_range, which leaves metadata and the disk's cache alone.
         self.file.sync_data().map_err(|error| format!("sync: {error}"))
+    }
+}
+
+/// Frees the memory of pages that a batch of this many operations has replaced, or an earlier one.
+///
+/// sled leaves that to crossbeam-epoch, which frees a few things after every 128th *pin*; and a batch pins once, however
+/// long it is. Left alone, long batches take memory without end.
+pub(super) fn free_replaced(operations: usize) {
+    // An operation replaces a page, or a few when that splits; one round frees up to 512 things.
+    for _round in 0..operations / 128 + 1 {
+        crossbeam_epoch::pin().flush();
     }
 }
 
@@ -124,10 +138,12 @@ pub(super) fn open_engine(options: &SledOptions) -> Result<(Engine, u64), StoreE
     let file = File::options().read(true).write(true).open(&path);
     let file = file.map_err(|error| StoreError::io("open", &path, error))?;
     let engine = Engine { db, file, dir: dir.clone() };
-    check_format(&engine, folder)?;
+    check_format(&engine, folder, dir.join(MADE).exists())?;
     let ceiling = number(&engine, CEILING_KEY).map_err(corrupted)?.unwrap_or(0);
     // The file's name has to survive as well.
     engine.sync().map_err(StoreError::failed)?;
+    let made = File::create(dir.join(MADE)).and_then(|file| file.sync_all());
+    made.map_err(|error| StoreError::io("make", dir.join(MADE), error))?;
     sync_dir(&dir)?;
     sync_dir(folder)?;
     Ok((engine, ceiling))
@@ -157,15 +173,15 @@ fn number(engine: &Engine, key: &[u8]) -> Result<Option<u64>, String> {
     <[u8; 8]>::try_from(value.as_ref()).map(|bytes| Some(u64::from_be_bytes(bytes))).map_err(|error| error.to_string())
 }
 
-fn check_format(engine: &Engine, folder: &Path) -> Result<(), StoreError> {
+fn check_format(engine: &Engine, folder: &Path, made: bool) -> Result<(), StoreError> {
     let corrupted = |cause: String| StoreError::Corrupted { path: folder.into(), cause };
     match number(engine, FORMAT_KEY).map_err(corrupted)? {
         Some(FORMAT) => Ok(()),
         Some(found) => Err(StoreError::Format { path: folder.into(), found, known: FORMAT }),
         None => {
             // A database with content and without format is one that lost its beginning.
-            let first = engine.db.iter().next();
-            if first.is_some() {
+            let first = catch_unwind(AssertUnwindSafe(|| engine.db.iter().next()));
+            if made || !matches!(first, Ok(None)) {
                 return Err(corrupted("no format mark".into()));
             }
             let put = engine.db.insert(FORMAT_KEY, &FORMAT.to_be_bytes());

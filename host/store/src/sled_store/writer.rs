@@ -1,7 +1,7 @@
 //! The thread that writes.
 
 use super::Shared;
-use super::open::{CEILING_KEY, Lock, open_engine, panic_text};
+use super::open::{CEILING_KEY, Lock, free_replaced, open_engine, panic_text};
 use super::readers::split_value;
 use crate::batch::{Batch, Seq};
 use crate::error::StoreError;
@@ -192,6 +192,7 @@ impl Writer {
         }
         // All in one tree: sled's batches are atomic within one.
         let applied = catch_unwind(AssertUnwindSafe(|| engine.db.apply_batch(batch)));
+        free_replaced(ops.len());
         applied.map_err(panic_text)?.map_err(|error| error.to_string())
     }
 
