@@ -1,10 +1,46 @@
 //! Calls: who talks with whom, and that all of them end.
 
 use super::{Held, Leg, Watch, holds};
-use cordboard_core::board::Effect;
+use cordboard_core::board::{Effect, Input};
 use cordboard_core::ids::{AgentId, ContactId, LegId};
+use cordboard_core::time::Timestamp;
+
+impl Leg {
+    pub(super) const fn new(contact: ContactId, agent: Option<AgentId>, now: Timestamp) -> Self {
+        let (answering, up, over) = (false, false, false);
+        Self { contact, agent, answering, up, over, bridged: None, playing: None, quiet_since: now }
+    }
+}
 
 impl Watch {
+    /// What the network tells of a call.
+    pub(super) fn heard(&mut self, input: &Input) {
+        let now = self.now;
+        match input {
+            Input::LegAnswered(leg) => {
+                let answers = |leg: &&mut Leg| !leg.over && (leg.answering || leg.agent.is_some());
+                if let Some(leg) = self.legs.get_mut(leg).filter(answers) {
+                    leg.up = true;
+                    leg.quiet_since = now;
+                }
+            }
+            Input::LegFailed(leg, _) | Input::LegEnded { leg, .. } => self.leg_over(*leg),
+            Input::Digit(leg, _) => {
+                if let Some(leg) = self.legs.get_mut(leg) {
+                    leg.quiet_since = now;
+                }
+            }
+            Input::PlayFinished { leg, play } => {
+                if let Some(leg) = self.legs.get_mut(leg)
+                    && leg.playing.take_if(|playing| playing == play).is_some()
+                {
+                    leg.quiet_since = now;
+                }
+            }
+            _ => {}
+        }
+    }
+
     pub(super) fn call(&mut self, effect: &Effect) -> Held {
         match effect {
             Effect::RingLeg(leg) => {
@@ -41,7 +77,9 @@ impl Watch {
                 })
             }
             Effect::StopPlay { leg, play } => {
+                let now = self.now;
                 let leg = self.open(*leg)?;
+                leg.quiet_since = now;
                 let stopped = leg.playing.take();
                 holds(stopped == Some(*play), "one stops what plays", || format!("{play} of {stopped:?}"))
             }
@@ -97,9 +135,7 @@ impl Watch {
         let before = self.live(id)?.agent_leg.replace(leg);
         holds(before.is_none(), "a contact is offered to one agent", || format!("{id} has leg {before:?}"))?;
         self.busy.insert(agent.clone(), leg);
-        let (agent, contact) = (Some(agent.clone()), id);
-        let ringing = Leg { contact, agent, answering: false, up: false, over: false, bridged: None, playing: None };
-        self.legs.insert(leg, ringing);
+        self.legs.insert(leg, Leg::new(id, Some(agent.clone()), self.now));
         Ok(())
     }
 

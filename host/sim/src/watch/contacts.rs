@@ -1,13 +1,15 @@
 //! Contacts: each begins once, ends once, and leaves a record that its journal agrees with. Their flows' calls get one
 //! reply each. Versions are there as long as somebody needs them.
 
-use super::{Held, Leg, Run, Watch, Watched, holds};
+use super::{Held, Leg, Run, Waits, Watch, Watched, holds};
 use cordboard_core::board::Effect;
 use cordboard_core::event::What;
 use cordboard_core::flow::{ContactError, LookupError, Reply, Request};
 use cordboard_core::ids::{ContactId, Version};
 use cordboard_core::journal::Journal;
 use cordboard_core::record::EndReason;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 /// As many as a record has, at most.
 const KEPT_CHOICES: usize = 1000;
@@ -19,9 +21,7 @@ impl Watch {
         let taken = !self.draining && !self.unhealthy;
         holds(fresh && taken, "a contact begins once, while contacts are taken", || id.to_string())?;
         let Some(leg) = leg else { return holds(false, "a contact begins with a call", || id.to_string()) };
-        let person =
-            Leg { contact: id, agent: None, answering: false, up: false, over: false, bridged: None, playing: None };
-        self.legs.insert(leg, person);
+        self.legs.insert(leg, Leg::new(id, None, self.now));
         self.contacts.insert(
             id,
             Watched {
@@ -158,6 +158,10 @@ impl Watch {
         let open: Vec<_> = self.legs.iter().filter(|(_, leg)| !leg.over).collect();
         holds(open.is_empty(), "every call ends", || format!("{open:?}"))?;
         holds(self.busy.is_empty(), "every agent is free in the end", || format!("{:?}", self.busy))?;
+        let deployed: BTreeSet<Version> = self.deployments.values().map(|(_, version)| *version).collect();
+        let kept = self.known.iter().filter(|version| !deployed.contains(version) && !self.unloaded.contains(version));
+        let kept: Vec<_> = kept.map(Version::short).collect();
+        holds(kept.is_empty(), "a version that nobody needs is unloaded", || format!("{kept:?}"))?;
         holds(self.drained == self.draining, "drained once, when all have ended", || format!("{}", self.drained))
     }
 }
@@ -196,16 +200,24 @@ impl Watch {
     /// Places in queues.
     pub(super) fn queued(&mut self, id: ContactId, what: &What) -> Held {
         match what {
-            What::Queued { queue, .. } => {
+            What::Queued { queue, position } => {
+                let now = self.now;
                 self.acted(id, |request| matches!(request, Request::Enqueue(_)), false)?;
                 let watched = self.live(id)?;
-                let skills = match watched.pending.as_ref().map(|pending| &pending.request) {
-                    Some(Request::Enqueue(request)) => request.skills.clone(),
-                    Some(_) | None => Vec::new(),
+                let (priority, skills) = match watched.pending.as_ref().map(|pending| &pending.request) {
+                    Some(Request::Enqueue(request)) => (request.priority, request.skills.clone()),
+                    // The safe flow.
+                    Some(_) | None => (0, Vec::new()),
                 };
-                let other = watched.waits.replace((queue.clone(), skills));
+                let turn = (Reverse(priority), now, id);
+                let other = watched.waits.replace(Waits { queue: queue.clone(), skills, turn });
                 self.queues.entry(queue.clone()).or_default().offered += 1;
-                holds(other.is_none(), "a contact holds one place", || format!("{id}: {other:?}, {queue}"))
+                holds(other.is_none(), "a contact holds one place", || format!("{id}: {other:?}, {queue}"))?;
+                let waiting = self.contacts.values().filter_map(|contact| contact.waits.as_ref());
+                let before = waiting.filter(|waits| waits.queue == *queue && waits.turn <= turn).count();
+                holds(*position as usize == before, "a position counts who is served before", || {
+                    format!("{id}: {position}, not {before}")
+                })
             }
             What::LeftQueue { queue, outcome, .. } => {
                 let waits = self.live(id)?.waits.take();
@@ -214,7 +226,7 @@ impl Watch {
                     "abandoned" => counted.abandoned += 1,
                     _ => counted.left += 1,
                 }
-                holds(waits.is_some_and(|(waits, _)| waits == *queue), "only a place held is left", || id.to_string())
+                holds(waits.is_some_and(|waits| waits.queue == *queue), "only a place held is left", || id.to_string())
             }
             What::Connected { queue, agent, .. } => {
                 let waits = self.live(id)?.waits.take();

@@ -12,8 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 const MATCHED_WITHIN_MS: u64 = 25_000;
 /// How long the store may take before an act.
 const STORED_WITHIN_MS: u64 = 20_000;
-/// Nothing else that a flow waits in lasts so long: prompts and answers.
-const SPOKEN_WITHIN_MS: u64 = 700_000;
 
 impl Watch {
     /// Holds the whole board against the model.
@@ -43,7 +41,7 @@ impl Watch {
             holds(view.journal_entries == entries, "the board counts the journal's entries", detail)?;
             let place = view.place.as_ref();
             let waits = place.filter(|place| place.position.is_some() || watched.waits.is_some());
-            let same = waits.map(|place| &place.queue) == watched.waits.as_ref().map(|(queue, _)| queue);
+            let same = waits.map(|place| &place.queue) == watched.waits.as_ref().map(|waits| &waits.queue);
             holds(same, "the board shows who waits where", detail)?;
             let agent = watched.agent_leg.and_then(|leg| self.legs.get(&leg)?.agent.as_ref());
             let shown = place.and_then(|place| place.agent.as_ref());
@@ -83,7 +81,7 @@ impl Watch {
     fn same_queues(&self, queues: &[QueueView]) -> Held {
         for view in queues {
             let name = &view.queue.name;
-            let waits = |contact: &&super::Watched| contact.waits.as_ref().is_some_and(|(queue, _)| queue == name);
+            let waits = |contact: &&super::Watched| contact.waits.as_ref().is_some_and(|waits| waits.queue == *name);
             let waiting = self.contacts.values().filter(waits).count() as u64;
             holds(u64::from(view.waiting) == waiting, "a queue counts who waits", || {
                 format!("{name}: {}, not {waiting}", view.waiting)
@@ -126,8 +124,17 @@ impl Watch {
                 Request::Lookup { timeout_ms, .. } => u64::from(*timeout_ms),
                 Request::Pause { duration_ms } => u64::from(*duration_ms),
                 request if request.acts() => STORED_WITHIN_MS,
-                Request::Say(_) | Request::Ask(_) | Request::StartPlaying { .. } | Request::Answer => SPOKEN_WITHIN_MS,
-                _ => 0,
+                request => {
+                    let leg = self.legs.get(&contact.leg);
+                    holds(
+                        leg.is_some_and(|leg| {
+                            goes_on(leg, request, self.now.ms_since(leg.quiet_since.max(pending.since)))
+                        }),
+                        "a flow's call returns in its time",
+                        || format!("{id}: {}, {leg:?}", request.name()),
+                    )?;
+                    continue;
+                }
             };
             let lasts = self.now.ms_since(pending.since);
             holds(lasts <= at_most, "a flow's call returns in its time", || {
@@ -142,10 +149,10 @@ impl Watch {
         let ready: Vec<_> = agents.iter().filter(|view| matches!(view.state, AgentState::Ready { .. })).collect();
         let mut apart = BTreeSet::new();
         for (id, contact) in &self.contacts {
-            let Some((queue, skills)) = &contact.waits else { continue };
-            let Some(queue) = queues.iter().find(|view| view.queue.name == *queue) else { continue };
+            let Some(waits) = &contact.waits else { continue };
+            let Some(queue) = queues.iter().find(|view| view.queue.name == waits.queue) else { continue };
             if contact.agent_leg.is_none() {
-                let suits = ready.iter().filter(|agent| suits(agent, queue, skills));
+                let suits = ready.iter().filter(|agent| suits(agent, queue, &waits.skills));
                 apart.extend(suits.map(|agent| (*id, agent.agent.id.clone())));
             }
         }
@@ -158,6 +165,20 @@ impl Watch {
             })?;
         }
         Ok(())
+    }
+}
+
+/// Whether there is something that this call may still wait for: the answer, what plays, or keys since nothing was
+/// heard.
+fn goes_on(leg: &super::Leg, request: &Request, quiet_ms: u64) -> bool {
+    match request {
+        Request::Answer | Request::Say(_) | Request::Ask(_) | Request::StartPlaying { .. } if !leg.up => leg.answering,
+        Request::Say(_) => leg.playing.is_some(),
+        Request::Ask(question) => {
+            let keys = question.silence_timeout_ms.max(question.key_timeout_ms);
+            leg.playing.is_some() || quiet_ms <= u64::from(keys)
+        }
+        _ => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Journals: every frame follows from those before, and no act precedes its durable intent.
 
 use super::{Held, Pending, Watch, holds};
-use cordboard_core::flow::{Reply, Request};
+use cordboard_core::flow::{Answer, Reply, Request};
 use cordboard_core::ids::ContactId;
 use cordboard_core::journal::{Frame, decode};
 
@@ -37,6 +37,14 @@ impl Watch {
                     self.acted(id, Request::acts, true)?;
                 }
                 let pending = self.live(id)?.pending.take();
+                let secret =
+                    matches!(&pending, Some(Pending { request: Request::Ask(question), .. }) if question.secret);
+                let open = match &reply {
+                    Reply::Answer(Answer::Digits(_)) => true,
+                    Reply::Answer(Answer::NoMatch(keys)) => keys.chars().any(|key| key != '*'),
+                    _ => false,
+                };
+                holds(!secret || !open, "a secret's digits are not kept", || format!("{id}: {reply:?}"))?;
                 // Nobody waits for the answer any more.
                 self.lookups.retain(|_, (contact, _)| *contact != id);
                 let fit = pending.as_ref().is_some_and(|pending| pending.entry == entry);

@@ -7,7 +7,7 @@ mod inspect;
 mod journals;
 mod routing;
 
-use cordboard_core::board::{Effect, Input, LegFailure};
+use cordboard_core::board::{Effect, Input};
 use cordboard_core::config::World;
 use cordboard_core::event::{Event, What};
 use cordboard_core::flow::{Request, SkillRequirement};
@@ -17,6 +17,7 @@ use cordboard_core::ids::{
 use cordboard_core::journal::Journal;
 use cordboard_core::record::EndReason;
 use cordboard_core::time::Timestamp;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What doesn't hold.
@@ -67,8 +68,8 @@ struct Watched {
     version: Option<Version>,
     /// The person is gone, or was sent away.
     gone: bool,
-    /// Waits in this queue, needing these skills on top of the queue's; an offer doesn't change it.
-    waits: Option<(QueueName, Vec<SkillRequirement>)>,
+    /// Waits in a queue; an offer doesn't change it.
+    waits: Option<Waits>,
     /// Whom the screen was popped for, not rung yet.
     popped: Option<AgentId>,
     /// The agent's call that belongs to it.
@@ -76,6 +77,19 @@ struct Watched {
     /// Its record was kept, with this end.
     recorded: Option<EndReason>,
 }
+
+/// A place in a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Waits {
+    queue: QueueName,
+    /// On top of the queue's.
+    skills: Vec<SkillRequirement>,
+    /// Smaller is served earlier.
+    turn: Turn,
+}
+
+/// Priority, then who came first, then the contact.
+type Turn = (Reverse<i32>, Timestamp, ContactId);
 
 /// A call.
 #[derive(Clone, Debug)]
@@ -88,6 +102,8 @@ struct Leg {
     over: bool,
     bridged: Option<LegId>,
     playing: Option<PlayId>,
+    /// Nothing has played and no key was pressed since.
+    quiet_since: Timestamp,
 }
 
 /// Figures of a queue, counted here.
@@ -111,6 +127,8 @@ pub struct Watch {
     /// The call that the input in hand offered.
     offered: Option<LegId>,
     deployments: BTreeMap<DeploymentName, (World, Version)>,
+    /// Every version that was ever deployed.
+    known: BTreeSet<Version>,
     unloaded: BTreeSet<Version>,
     /// For whom, and who is asked.
     lookups: BTreeMap<LookupId, (ContactId, Version)>,
@@ -151,20 +169,11 @@ impl Watch {
                 let fresh = offer.leg.0 >> 63 == 0 && !self.legs.contains_key(&offer.leg);
                 self.offered = fresh.then_some(offer.leg);
             }
-            Input::LegAnswered(leg) => {
-                if let Some(leg) =
-                    self.legs.get_mut(leg).filter(|leg| !leg.over && (leg.answering || leg.agent.is_some()))
-                {
-                    leg.up = true;
-                }
-            }
-            Input::LegFailed(leg, LegFailure::NoAnswer | LegFailure::Declined | LegFailure::Unreachable)
-            | Input::LegEnded { leg, .. } => self.leg_over(*leg),
-            Input::PlayFinished { leg, play } => {
-                if let Some(leg) = self.legs.get_mut(leg) {
-                    leg.playing.take_if(|playing| playing == play);
-                }
-            }
+            Input::LegAnswered(_)
+            | Input::LegFailed(..)
+            | Input::LegEnded { .. }
+            | Input::Digit(..)
+            | Input::PlayFinished { .. } => self.heard(input),
             Input::FlowRequested { contact, run, .. } => {
                 if let Some(run) = self.run(*contact, *run) {
                     let unanswered = std::mem::replace(&mut run.calling, true);
@@ -199,6 +208,7 @@ impl Watch {
             }
             Input::PutDeployment(deployment) => {
                 self.unloaded.remove(&deployment.version);
+                self.known.insert(deployment.version);
                 self.deployments.insert(deployment.name.clone(), (deployment.world, deployment.version));
             }
             Input::RemoveDeployment(name) => {
@@ -209,7 +219,6 @@ impl Watch {
             Input::Drain | Input::Shutdown => self.draining = true,
             Input::Tick
             | Input::MediaLost(_)
-            | Input::Digit(..)
             | Input::PhoneRegistered(_)
             | Input::PhoneGone(_)
             | Input::AgentWants(..)
