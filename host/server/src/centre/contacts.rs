@@ -1,0 +1,48 @@
+//! Contacts: what they do, what is kept of them.
+
+use super::HostCentre;
+use super::keeping::{not_found, store};
+use cordboard_admin::{Contact, Refusal};
+use cordboard_core::board::Input;
+use cordboard_core::decision::Decision;
+use cordboard_core::ids::ContactId;
+use cordboard_core::journal::{Journal, JournalError};
+
+/// Decisions shown of one contact.
+const MAX_DECISIONS: usize = 100;
+
+impl HostCentre {
+    pub(super) async fn one_contact(&self, id: ContactId) -> Result<Contact, Refusal> {
+        if let Some(view) = self.parts.board.ask(move |board| board.contact(id)).await? {
+            return Ok(Contact::Live(Box::new(view)));
+        }
+        let record = self.parts.rooms.records.get(&self.parts.tenant, id).await.map_err(store)?;
+        record.map(|record| Contact::Ended(Box::new(record))).ok_or_else(|| not_found("contact", id))
+    }
+
+    /// As far as it is written: the last entries of a contact in progress may still be on their way.
+    pub(super) async fn journal_of(&self, id: ContactId) -> Result<Journal, Refusal> {
+        let frames = self.parts.rooms.journals.read_all(&self.parts.tenant, id).await.map_err(store)?;
+        if frames.is_empty() {
+            return Err(not_found("contact", id));
+        }
+        Journal::from_frames(frames.iter().map(Vec::as_slice)).map_err(|error| match error {
+            JournalError::AtFrame { number, cause } => Refusal::Internal(format!("{id}, frame {number}: {cause}")),
+            other => Refusal::Internal(format!("{id}: {other}")),
+        })
+    }
+
+    pub(super) async fn decisions_about(&self, id: ContactId) -> Result<Vec<Decision>, Refusal> {
+        self.one_contact(id).await?;
+        let page = self.parts.rooms.decisions.by_contact(&self.parts.tenant, id, None, MAX_DECISIONS).await;
+        Ok(page.map_err(store)?.decisions)
+    }
+
+    /// Does something to a contact in progress.
+    pub(super) async fn act_on(&self, id: ContactId, act: Input) -> Result<(), Refusal> {
+        match self.one_contact(id).await? {
+            Contact::Live(_) => Ok(self.parts.board.tell(act).await?),
+            Contact::Ended(_) => Err(Refusal::NotNow(format!("the contact {id} has ended"))),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The live stream: every event once, numbered, to everybody who listens, and kept for a while for those who come
+//! back.
+
+use crate::metrics::Counting;
+use cordboard_admin::Feed;
+use cordboard_core::event::{Event, What};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::broadcast;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+use tracing::{debug, info, warn};
+
+/// Events kept for readers who come back.
+const KEPT: usize = 4_096;
+/// Events a reader may lag behind; beyond it the oldest are gone for it, and it is told how many.
+const LAG: usize = 4_096;
+
+/// The stream. Copies are the same stream.
+#[derive(Clone)]
+pub struct Events(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    live: broadcast::Sender<(u64, Arc<Event>)>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The number of the last event; the first is 1.
+    last: u64,
+    kept: VecDeque<(u64, Arc<Event>)>,
+    counting: Counting,
+}
+
+impl Events {
+    /// A stream with nothing in it.
+    pub fn new() -> Self {
+        Self(Arc::new(Inner { state: Mutex::default(), live: broadcast::Sender::new(LAG) }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whole after every step, poisoned or not.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells everybody. When this returns, the event is on its way to every reader: whatever is done next comes later.
+    pub fn tell(&self, event: Event) {
+        log(&event);
+        let mut state = self.state();
+        state.counting.count(&event);
+        state.last += 1;
+        let told = (state.last, Arc::new(event));
+        if state.kept.len() >= KEPT {
+            state.kept.pop_front();
+        }
+        state.kept.push_back(told.clone());
+        // Nobody listens: it is kept all the same. Sent under the lock, so that the order is one for all.
+        let _ = self.0.live.send(told);
+    }
+
+    /// Events from now on, or from behind number `after` as far as they are kept.
+    pub fn subscribe(&self, after: Option<u64>) -> BoxStream<'static, Feed> {
+        let state = self.state();
+        let live = BroadcastStream::new(self.0.live.subscribe());
+        // A number we have not reached yet is of an earlier run of the host: nothing of it is known here.
+        let after = after.filter(|after| *after <= state.last);
+        let first_kept = state.kept.front().map_or(state.last + 1, |(number, _)| *number);
+        let missed = after.map_or(0, |after| first_kept.saturating_sub(after + 1));
+        let backlog: Vec<_> = match after {
+            Some(after) => state.kept.iter().filter(|(number, _)| *number > after).cloned().collect(),
+            None => Vec::new(),
+        };
+        drop(state);
+        let gap = (missed > 0).then_some(Feed::Missed(missed));
+        let backlog = backlog.into_iter().map(|(number, event)| Feed::Event(number, event));
+        let live = live.map(|told| match told {
+            Ok((number, event)) => Feed::Event(number, event),
+            Err(BroadcastStreamRecvError::Lagged(count)) => Feed::Missed(count),
+        });
+        stream::iter(gap.into_iter().chain(backlog)).chain(live).boxed()
+    }
+}
+
+/// What people read in the log: a contact's steps at INFO, what an operator must act on at WARN.
+fn log(event: &Event) {
+    let contact = event.contact.map(|contact| contact.to_string()).unwrap_or_default();
+    match &event.what {
+        What::StoreHealth { healthy: false, reason } => warn!("new contacts are refused: {reason}"),
+        What::SteppedDown { reason, .. } => warn!(contact, "the flow failed, the safe flow takes over: {reason}"),
+        What::Refused { cause: "emergency", dialled, .. } => {
+            warn!(number = dialled.number, "an emergency call was refused: no emergency route is set up");
+        }
+        What::Pressed { .. } => debug!(contact, "{:?}", event.what),
+        what if event.contact.is_some() => info!(contact, "{what:?}"),
+        what => info!("{what:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cordboard_core::time::Timestamp;
+
+    fn event(at: u64) -> Event {
+        Event { at: Timestamp(at), contact: None, what: What::Answered }
+    }
+
+    fn number(feed: Option<Feed>) -> Option<u64> {
+        match feed? {
+            Feed::Event(number, _) => Some(number),
+            Feed::Missed(_) => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_who_comes_back_gets_what_it_missed_and_no_more() {
+        let events = Events::new();
+        for at in 0..5 {
+            events.tell(event(at));
+        }
+        let mut back = events.subscribe(Some(3));
+        let mut fresh = events.subscribe(None);
+        events.tell(event(5));
+        assert_eq!(
+            [number(back.next().await), number(back.next().await), number(back.next().await)],
+            [Some(4), Some(5), Some(6)]
+        );
+        assert_eq!(number(fresh.next().await), Some(6));
+        // Of an earlier run: from now on.
+        let mut stranger = events.subscribe(Some(1_000));
+        events.tell(event(6));
+        assert_eq!(number(stranger.next().await), Some(7));
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_is_counted() {
+        let events = Events::new();
+        let mut slow = events.subscribe(None);
+        for at in 0..KEPT as u64 + 10 {
+            events.tell(event(at));
+        }
+        assert!(matches!(slow.next().await, Some(Feed::Missed(10))));
+        assert_eq!(number(slow.next().await), Some(11));
+        let mut late = events.subscribe(Some(4));
+        assert!(matches!(late.next().await, Some(Feed::Missed(6))));
+        assert_eq!(number(late.next().await), Some(11));
+    }
+}

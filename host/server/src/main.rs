@@ -1,0 +1,49 @@
+//! The `cordboard` program.
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+mod phone;
+
+/// A contact-centre switchboard programmed in WebAssembly.
+#[derive(Parser)]
+#[command(name = "cordboard", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs a centre: SIP on 127.0.0.1:5060, admin HTTP on 127.0.0.1:8080, data in ./cordboard-data.
+    Serve {
+        /// The configuration file (TOML). Every key has a default.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// A scripted softphone.
+    Phone(Box<phone::PhoneArguments>),
+    /// Prints the admin API's OpenAPI document.
+    Openapi,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Serve { config } => cordboard::serve::run(config.as_deref()),
+        Command::Phone(arguments) => phone::run(&arguments),
+        Command::Openapi => {
+            cordboard::say(&cordboard_admin::openapi());
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // With its causes, one after the other.
+            cordboard::complain(&format!("cordboard: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

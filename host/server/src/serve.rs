@@ -1,0 +1,287 @@
+//! `cordboard serve`: everything put together, from the first line of the log to the last record.
+
+use crate::centre::{CentreParts, HostCentre, PhoneSecrets};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::events::Events;
+use crate::holds::Holds;
+use crate::prompts::PromptLibrary;
+use crate::shell::{self, BoardHandle, Parts, Performer, Sources, Writer};
+use crate::start::Kept;
+use crate::{first_run, logging, metrics, say, token};
+use anyhow::{Context as _, Result};
+use cordboard_admin::{Admin, AdminConfig};
+use cordboard_core::board::{Board, Input};
+use cordboard_core::ids::TenantId;
+use cordboard_media::{MediaConfig, MediaPlane};
+use cordboard_plugin::{PluginConfig, PluginHost};
+use cordboard_sip::{SipConfig, SipHandle, SipStack};
+use cordboard_store::{Blobs, Rooms, SledOptions, SledStore, Store};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+/// Events of the signalling that may wait for the board; beyond it calls are refused before they begin.
+const SIP_EVENTS: usize = 16_384;
+/// Events of the media threads that may wait; beyond it they are dropped and counted.
+const MEDIA_EVENTS: usize = 65_536;
+/// Messages of flows that may wait; beyond it the flows do.
+const FLOW_MESSAGES: usize = 16_384;
+/// How long the last words may take once the limit of a graceful stop has passed.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Runs a host until it is told to stop.
+///
+/// # Errors
+/// What keeps it from starting: in the configuration, the data folder, or an address that is taken.
+pub fn run(config: Option<&Path>) -> Result<()> {
+    let config = match config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    logging::start(&config.log).context("`log` is no filter")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("shell").enable_all().build()?;
+    let done = runtime.block_on(serve(config));
+    // What still runs is nobody's business any more.
+    runtime.shutdown_background();
+    done
+}
+
+async fn serve(config: Config) -> Result<()> {
+    let host = Box::pin(start(&config)).await?;
+    say(&format!("sip {}", host.sip.local_addr()));
+    say(&format!("admin http://{}", host.admin_address));
+    if host.token.fresh {
+        let kept = config.data_dir.join(token::FILE);
+        say(&format!("admin-token {} (shown this once; kept in {})", host.token.token, kept.display()));
+    }
+    say("ready");
+    host.run(Duration::from_secs(config.shutdown.limit_s)).await
+}
+
+/// A host that takes calls.
+struct Host {
+    sip: SipHandle,
+    admin_address: std::net::SocketAddr,
+    token: token::AdminToken,
+    board: BoardHandle,
+    store: Store,
+    shell: JoinHandle<()>,
+    writer: JoinHandle<()>,
+    admin: JoinHandle<Result<(), cordboard_admin::AdminError>>,
+    stop_admin: oneshot::Sender<()>,
+}
+
+/// The rooms of the data folder, with what every host needs in them, and what a crash left open closed.
+async fn open(config: &Config, tenant: &TenantId) -> Result<(Rooms, token::AdminToken)> {
+    let folder = &config.data_dir;
+    std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+    let options = SledOptions {
+        cache_bytes: config.store.cache_mib << 20,
+        low_space_bytes: config.store.low_space_mib << 20,
+        reserve_bytes: config.store.reserve_mib << 20,
+        ..SledOptions::new(folder.join("store"))
+    };
+    // Opening takes as long as recovery does, and nothing else runs yet.
+    let store = Store::new(tokio::task::spawn_blocking(move || SledStore::open(options)).await??);
+    let blobs = Blobs::open(folder.join("blobs"), (config.admin.max_upload_mib << 20).max(64 << 20))?;
+    let rooms = Rooms::new(store, blobs);
+    let token = token::read_or_make(folder)?;
+    if first_run::prepare(&rooms.documents, tenant).await? {
+        info!("a fresh data folder: made the queue `default` and the trunk `local` for calls from this machine");
+    }
+    let interrupted = Kept { tenant, rooms: &rooms }.close_interrupted().await?;
+    if interrupted > 0 {
+        warn!(interrupted, "contacts were in progress when the host ended: they are closed as interrupted");
+    }
+    Ok((rooms, token))
+}
+
+async fn start(config: &Config) -> Result<Host> {
+    let (tenant, clock) = (TenantId::default_tenant(), Clock::start());
+    let (rooms, token) = open(config, &tenant).await?;
+    let kept = Kept { tenant: &tenant, rooms: &rooms };
+    let plugins = PluginHost::start(plugin_config(config))?;
+    let secrets = Arc::new(PhoneSecrets::new(&config.sip.realm));
+    let mut board = Board::new(tenant.clone(), rand::random());
+    let memory_mib = config.plugins.memory_mib;
+    let failures = kept.set_up(&mut board, clock.now(), &plugins, memory_mib, &secrets).await?;
+    let prompts = Arc::new(tokio::task::spawn_blocking(PromptLibrary::new).await??);
+    kept.recordings(&prompts).await?;
+
+    let (handle, commands) = BoardHandle::new();
+    let (sip_events, sip_received) = mpsc::channel(SIP_EVENTS);
+    let (media_events, media_received) = mpsc::channel(MEDIA_EVENTS);
+    let (flow_messages, flows_received) = mpsc::channel(FLOW_MESSAGES);
+    let (keep, kept_queue) = mpsc::unbounded_channel();
+    let media = MediaPlane::start(media_config(config), media_events)?;
+    let sip = SipStack::start(sip_config(config, kept.trunks().await?), secrets.clone(), sip_events).await?;
+    let writer = keep_writing(&tenant, &rooms, &handle, kept_queue);
+    let parts = CentreParts {
+        tenant,
+        rooms,
+        plugins,
+        holds: Holds::default(),
+        board: handle,
+        sip,
+        media,
+        prompts,
+        events: Events::new(),
+        metrics: metrics::install()?,
+        secrets,
+        memory_mib,
+        clock,
+        failures,
+    };
+    let sources = Sources { commands, sip: sip_received, media: media_received, flows: flows_received };
+    let shell = tokio::spawn(shell::run(board, clock, sources, performer(&parts, flow_messages, keep)));
+    serve_admin(config, parts, token, shell, writer).await
+}
+
+/// Starts what writes, and what watches whether it can.
+fn keep_writing(
+    tenant: &TenantId,
+    rooms: &Rooms,
+    board: &BoardHandle,
+    queue: mpsc::UnboundedReceiver<shell::Keep>,
+) -> JoinHandle<()> {
+    let (failing, failing_changes) = watch::channel(None);
+    tokio::spawn(shell::health::follow(board.clone(), rooms.store.health_changes(), failing_changes));
+    let writer = Writer::new(tenant.clone(), rooms.clone(), board.clone(), failing);
+    tokio::spawn(writer.run(queue))
+}
+
+fn performer(
+    parts: &CentreParts,
+    flow_messages: mpsc::Sender<cordboard_plugin::FlowMessage>,
+    keep: mpsc::UnboundedSender<shell::Keep>,
+) -> Performer {
+    Performer::new(Parts {
+        sip: parts.sip.clone(),
+        media: parts.media.clone(),
+        plugins: parts.plugins.clone(),
+        holds: parts.holds.clone(),
+        flow_messages,
+        prompts: parts.prompts.clone(),
+        events: parts.events.clone(),
+        keep,
+        board: parts.board.clone(),
+    })
+}
+
+async fn serve_admin(
+    config: &Config,
+    parts: CentreParts,
+    token: token::AdminToken,
+    shell: JoinHandle<()>,
+    writer: JoinHandle<()>,
+) -> Result<Host> {
+    let admin_config = AdminConfig {
+        bind: config.admin.bind,
+        token: token.token.clone(),
+        max_upload_bytes: config.admin.max_upload_mib << 20,
+    };
+    let (sip, board, store) = (parts.sip.clone(), parts.board.clone(), parts.rooms.store.clone());
+    let admin = Admin::bind(admin_config, Arc::new(HostCentre::new(parts))).await?;
+    let admin_address = admin.local_addr();
+    let (stop_admin, admin_stopped) = oneshot::channel::<()>();
+    let admin = tokio::spawn(admin.serve(async {
+        // The sender is gone: as good as told to.
+        let _ = admin_stopped.await;
+    }));
+    Ok(Host { sip, admin_address, token, board, store, shell, writer, admin, stop_admin })
+}
+
+impl Host {
+    /// Serves until a signal, then lets running calls end within `limit`. A second signal ends them at once.
+    async fn run(mut self, limit: Duration) -> Result<()> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            ended = &mut self.shell => anyhow::bail!("the board's task ended by itself: {ended:?}"),
+            ended = &mut self.admin => anyhow::bail!("the admin API ended by itself: {ended:?}"),
+        }
+        info!(limit_s = limit.as_secs(), "stopping: new calls are refused, running ones may end");
+        self.sip.set_draining(true);
+        // Stopped already is as good.
+        let _ = self.board.tell(Input::Drain).await;
+        tokio::select! {
+            _ = &mut self.shell => {}
+            _ = interrupt.recv() => self.end_now().await,
+            _ = terminate.recv() => self.end_now().await,
+            () = tokio::time::sleep(limit) => self.end_now().await,
+        }
+        // The board's task is over: with it goes the writer's last source, and what it was given is written.
+        if tokio::time::timeout(LAST_WORDS, self.writer).await.is_err() {
+            warn!("the store did not take everything in time: what is left is lost");
+        }
+        // Whoever is not served by now will not be: the sender's end is gone, which is as good.
+        let _ = self.stop_admin.send(());
+        if tokio::time::timeout(Duration::from_secs(2), self.admin).await.is_err() {
+            info!("an API client holds its connection: it is cut");
+        }
+        // BYEs and their answers may still be on the way.
+        self.sip.shutdown().await;
+        self.store.close().await?;
+        info!("stopped");
+        Ok(())
+    }
+
+    async fn end_now(&mut self) {
+        warn!("running calls are ended now");
+        // Stopped already is as good.
+        let _ = self.board.tell(Input::Shutdown).await;
+        if tokio::time::timeout(LAST_WORDS, &mut self.shell).await.is_err() {
+            warn!("some calls did not end in time");
+            self.shell.abort();
+        }
+    }
+}
+
+fn plugin_config(config: &Config) -> PluginConfig {
+    PluginConfig {
+        guest_threads: config.plugins.threads,
+        max_flow_instances: config.plugins.max_flow_instances,
+        max_memory_bytes: u64::from(config.plugins.memory_mib) << 20,
+        step_cpu_ms: config.plugins.step_cpu_ms,
+        max_component_bytes: config.admin.max_upload_mib << 20,
+        ..PluginConfig::default()
+    }
+}
+
+fn media_config(config: &Config) -> MediaConfig {
+    let [first, last] = config.media.ports;
+    MediaConfig {
+        bind_ip: config.media.bind,
+        advertised_ip: config.media.advertised,
+        ports: first..=last,
+        threads: config.media.threads,
+        no_media_timeout: config.media.no_media_timeout(),
+        // A caller's and an agent's leg for each call that may run.
+        max_sessions: config.sip.max_calls as usize * 2,
+    }
+}
+
+fn sip_config(config: &Config, trunks: Vec<cordboard_sip::Trunk>) -> SipConfig {
+    let sip = &config.sip;
+    SipConfig {
+        bind: sip.bind,
+        advertised: sip.advertised,
+        user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).into(),
+        realm: sip.realm.clone(),
+        trunks,
+        calls_per_second: sip.calls_per_second,
+        max_calls: sip.max_calls,
+        max_message_bytes: sip.max_message_bytes,
+        nonce_lifetime: Duration::from_secs(sip.nonce_lifetime_s),
+        min_expires_s: sip.min_expires_s,
+        max_expires_s: sip.max_expires_s,
+        ..SipConfig::default()
+    }
+}
