@@ -31,7 +31,7 @@ pub enum What {
         dialled: Address,
         /// Pinned to this version of this deployment.
         deployment: DeploymentName,
-        /// The version.
+        /// The version; all zeros if the deployment has nothing to run: the safe flow serves.
         version: Version,
     },
     /// A contact was refused before it began.

@@ -108,10 +108,7 @@ impl Board {
         let awaited = |deciding: &mut Deciding| deciding.id == decision;
         let Some(line) = self.queues.get_mut(&name) else { return };
         let Some(deciding) = line.deciding.take_if(awaited) else { return };
-        if std::mem::take(&mut line.again) {
-            line.beyond = None;
-            self.touched.insert(name.clone());
-        }
+        let again = std::mem::take(&mut line.again);
         let Deciding { id, version, asked_at, batch } = deciding;
         let (by, answer, fallback) = match result.and_then(|answer| checked(answer, &batch)) {
             Ok(answer) => (ScoredBy::Plugin(version), Some(answer), None),
@@ -121,6 +118,11 @@ impl Board {
             }
         };
         self.conclude(&name, id, asked_at, batch, by, answer, fallback);
+        if again && let Some(line) = self.queues.get_mut(&name) {
+            // What changed meanwhile concerns those as well whom nobody suited.
+            line.beyond = None;
+            self.touched.insert(name);
+        }
         self.retire(version);
     }
 
@@ -244,7 +246,7 @@ impl Board {
                 return LeftOut::State(seat.state.name());
             }
             // Every contact that could be considered needs more than the queue, or was just missed.
-            let contacts = line.turns.iter().filter_map(|(.., id)| waiting(&self.contacts, *id));
+            let contacts = line.turns.iter().filter_map(|(.., id)| waiting(&self.contacts, *id)).take(MAX_CONTACTS);
             seat.serves(&line.queue, &[]).err().unwrap_or_else(|| {
                 let mut lacking = contacts.filter_map(|(_, place)| seat.serves(&line.queue, &place.skills).err());
                 lacking.next().unwrap_or(LeftOut::MissedOffer)

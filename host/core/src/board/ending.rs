@@ -60,10 +60,8 @@ impl Board {
         // Rule 5: an act from outside is an entry.
         let (reason, act, outcome, by) = match gone {
             Gone::HungUp(reason) => {
-                let by = match reason {
-                    EndReason::HungUp | EndReason::Cancelled => TalkEnd::Person,
-                    _ => TalkEnd::Other(reason.code().into()),
-                };
+                let person = matches!(reason, EndReason::HungUp | EndReason::Cancelled);
+                let by = if person { TalkEnd::Person } else { TalkEnd::Other(reason.code().into()) };
                 (reason, Some(External::HungUp), VisitOutcome::Abandoned, by)
             }
             Gone::Operator => {

@@ -69,25 +69,19 @@ impl Board {
     /// (`max_contacts` bounds it). Without a queue, the person is told goodbye.
     pub(super) fn safe_enqueue(&mut self, id: ContactId) {
         let Some(contact) = self.contacts.get(&id) else { return };
-        let held = contact.place.is_some();
-        let queue = self.fallback(contact);
+        let queue = if contact.place.is_some() { None } else { self.fallback(contact) };
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        match queue {
-            Some(queue) if !held => {
-                contact.driver = Driver::Safe(SafeStage::Waiting);
-                self.take_place(id, queue, None, 0, Vec::new());
-                self.treat(id);
-            }
-            _ if held => {
-                contact.driver = Driver::Safe(SafeStage::Waiting);
-                self.treat(id);
-            }
-            Some(_) | None => {
-                contact.driver = Driver::Safe(SafeStage::Goodbye);
-                contact.hush(&mut self.out);
-                contact.say_safely(&mut self.out, &["Thank you for calling.", "Goodbye."]);
-            }
+        if contact.place.is_none() && queue.is_none() {
+            contact.driver = Driver::Safe(SafeStage::Goodbye);
+            contact.hush(&mut self.out);
+            contact.say_safely(&mut self.out, &["Thank you for calling.", "Goodbye."]);
+            return;
         }
+        contact.driver = Driver::Safe(SafeStage::Waiting);
+        if let Some(queue) = queue {
+            self.take_place(id, queue, None, 0, Vec::new());
+        }
+        self.treat(id);
     }
 
     /// The entry point's queue, else the tenant's.

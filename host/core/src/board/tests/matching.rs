@@ -7,7 +7,11 @@ use std::cmp::Reverse;
 type Scores = Vec<Vec<Option<i64>>>;
 
 /// How good an assignment is, by the rule: who is served, then the scores, then the ranks.
-fn worth(scores: &Scores, ranks: &[usize], assigned: &[Option<usize>]) -> (Vec<bool>, i128, Reverse<usize>) {
+fn worth(
+    scores: &[Vec<Option<i64>>],
+    ranks: &[usize],
+    assigned: &[Option<usize>],
+) -> (Vec<bool>, i128, Reverse<usize>) {
     let served = assigned.iter().map(Option::is_some).collect();
     let pairs = || assigned.iter().enumerate().filter_map(|(row, column)| Some((row, (*column)?)));
     let sum = pairs().map(|(row, column)| i128::from(scores[row][column].expect("never a refused pair"))).sum();
@@ -72,11 +76,11 @@ proptest! {
 #[test]
 fn a_later_contact_never_takes_the_only_agent() {
     // The second scores far better, but the first is first.
-    assert_eq!(assign(&vec![vec![Some(1)], vec![Some(1_000)]], &[0]), [Some(0), None]);
+    assert_eq!(assign(&[vec![Some(1)], vec![Some(1_000)]], &[0]), [Some(0), None]);
     // The first takes another agent for the second's sake, if that serves both.
-    assert_eq!(assign(&vec![vec![Some(9), Some(1)], vec![Some(9), None]], &[0, 1]), [Some(1), Some(0)]);
+    assert_eq!(assign(&[vec![Some(9), Some(1)], vec![Some(9), None]], &[0, 1]), [Some(1), Some(0)]);
     // Refused by all.
-    assert_eq!(assign(&vec![vec![None, None], vec![Some(0), Some(0)]], &[1, 0]), [None, Some(1)]);
+    assert_eq!(assign(&[vec![None, None], vec![Some(0), Some(0)]], &[1, 0]), [None, Some(1)]);
 }
 
 #[test]

@@ -1,8 +1,19 @@
 //! The board, one behaviour a file. [`Desk`] drives it and keeps all that it wanted.
 
+mod agents;
+mod continuing;
+mod entry;
+mod journal;
 mod matching;
+mod offers;
+mod queues;
 mod random;
+mod safe;
+mod scoring;
+mod speech;
 mod talks;
+mod tidying;
+mod versions;
 
 use super::{Board, Effect, Input, LegOffer, LegSource};
 use crate::agent::{AgentState, WantedState};

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::board::LegFailure;
+use crate::board::agents::Seat;
+use crate::board::contact::Stage;
 use crate::decision::{PairScore, ScoreAnswer};
 use crate::flow::{Choice, DigitsRule, LookupError, LookupKey, Profile, Question, RejectCause, Treatment, TypeAhead};
 use crate::ids::{DecisionId, LookupId};
@@ -152,6 +154,17 @@ impl World_ {
             assert!(loaded || pinned == 0, "a version that is needed stays loaded");
         }
         assert!(board.legs.len() <= contacts.len() * 2);
+        // Without a scorer, nobody waits for whom somebody is ready.
+        for contact in board.contacts.values() {
+            let Some(place) = contact.place.as_ref().filter(|place| matches!(place.stage, Stage::Waiting)) else {
+                continue;
+            };
+            let line = &board.queues[&place.queue];
+            if line.queue.scorer.is_none() && line.deciding.is_none() && place.missed.is_none() {
+                let idle = |seat: &&Seat| seat.ready() && seat.serves(&line.queue, &place.skills).is_ok();
+                assert!(!board.agents.values().any(|seat| idle(&seat)), "{contact:?}");
+            }
+        }
     }
 
     fn live_runs(&self) -> Vec<(ContactId, RunId)> {
@@ -246,7 +259,7 @@ impl World_ {
         let Some((decision, contacts, agents)) = pick(&self.decisions, number) else { return };
         self.decisions.retain(|known| known.0 != decision);
         let score = |at: usize| PairScore {
-            score_milli: (how % 4 != 1 && (at + usize::from(how)) % 3 != 0).then_some(i64::from(how)),
+            score_milli: (how % 4 != 1 && !(at + usize::from(how)).is_multiple_of(3)).then_some(i64::from(how)),
             parts: vec![],
         };
         let rows = if how % 4 == 3 { contacts + 1 } else { contacts };
@@ -266,9 +279,21 @@ impl World_ {
             13 if leg.0 >> 63 == 1 => {
                 Input::LegFailed(leg, [LegFailure::NoAnswer, LegFailure::Declined][number as usize % 2])
             }
-            13 | 14 => Input::LegEnded { leg, fault: (number % 3 == 0).then(|| "reset".into()) },
+            13 | 14 => Input::LegEnded { leg, fault: number.is_multiple_of(3).then(|| "reset".into()) },
             _ => Input::MediaLost(leg),
         });
+    }
+
+    fn ended(&mut self, number: u16, how: u8) {
+        let Some((contact, run)) = pick(&self.live_runs(), number) else { return };
+        self.runs.remove(&(contact, run));
+        let end = match how % 4 {
+            0 => RunEnd::Trap("boom".into()),
+            1 => RunEnd::Deadline,
+            2 => RunEnd::GuestError("no".into()),
+            _ => RunEnd::Returned(FlowEnd::Completed),
+        };
+        self.give(Input::FlowEnded { contact, run, end });
     }
 
     fn step(&mut self, step: Step) {
@@ -300,18 +325,7 @@ impl World_ {
                     self.give(Input::FlowRequested { contact, run, request });
                 }
             }
-            Step::Ended(number, how) => {
-                if let Some((contact, run)) = pick(&self.live_runs(), number) {
-                    self.runs.remove(&(contact, run));
-                    let end = match how % 4 {
-                        0 => RunEnd::Trap("boom".into()),
-                        1 => RunEnd::Deadline,
-                        2 => RunEnd::GuestError("no".into()),
-                        _ => RunEnd::Returned(FlowEnd::Completed),
-                    };
-                    self.give(Input::FlowEnded { contact, run, end });
-                }
-            }
+            Step::Ended(number, how) => self.ended(number, how),
             Step::LookedUp(number, found) => {
                 if let Some(lookup) = pick(&self.lookups, number) {
                     self.lookups.retain(|known| *known != lookup);
