@@ -3,9 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// What calls for help somewhere in the world.
-const EMERGENCY_NUMBERS: &[&str] =
-    &["000", "061", "100", "101", "102", "108", "110", "111", "112", "113", "115", "118", "119", "911", "999"];
+/// What calls for help in most of the world.
+const EMERGENCY_NUMBERS: &[&str] = &["000", "110", "112", "118", "119", "911", "999"];
 
 /// The stack's settings.
 #[derive(Clone, Debug)]

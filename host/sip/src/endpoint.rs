@@ -4,7 +4,7 @@ use crate::account::Account;
 use crate::error::SipError;
 use crate::event::{CallId, SipEvent};
 use crate::front::{ALLOW, Front, Route};
-use crate::leg::{Command, Guard, Mailbox, uas};
+use crate::leg::{Command, Guard, Mailbox, stray, uas};
 use crate::socket::Wire;
 use crate::transactions::{original, respond};
 use crate::wire::{self, Message};
@@ -76,7 +76,11 @@ impl Shared {
 }
 
 /// Binds, starts the library and the tasks around it.
-pub(crate) async fn start(front: Arc<Front>, events: mpsc::Sender<SipEvent>) -> Result<Arc<Shared>, SipError> {
+pub(crate) async fn start(
+    front: Arc<Front>,
+    events: mpsc::Sender<SipEvent>,
+    strays: mpsc::Receiver<(Message, SocketAddr)>,
+) -> Result<Arc<Shared>, SipError> {
     let config = &front.config;
     if config.bind.ip().is_unspecified() && config.advertised.is_none() {
         return Err(SipError::AdvertisedNeeded);
@@ -135,6 +139,7 @@ pub(crate) async fn start(front: Arc<Front>, events: mpsc::Sender<SipEvent>) -> 
     tokio::spawn(dispatch(shared.clone(), incoming));
     tokio::spawn(maintain(shared.clone()));
     tokio::spawn(tell_registrations(shared.clone()));
+    tokio::spawn(stray::end_all(shared.clone(), strays));
     Ok(shared)
 }
 

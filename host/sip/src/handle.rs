@@ -18,6 +18,9 @@ use tokio::sync::mpsc;
 /// How long stopping waits for the answers to our BYEs and unregistrations.
 const FAREWELL: Duration = Duration::from_secs(3);
 
+/// Unwanted answers that may wait to be ended; more come again.
+const MAX_STRAYS: usize = 64;
+
 /// Who may register and call.
 pub trait Credentials: Send + Sync {
     /// MD5(user:realm:password) in hex, see [`crate::ha1`]. `None`: no such user. Must not wait.
@@ -56,8 +59,9 @@ impl SipStack {
         credentials: Arc<dyn Credentials>,
         events: mpsc::Sender<SipEvent>,
     ) -> Result<SipHandle, SipError> {
-        let front = Arc::new(Front::new(config, timers, credentials, events.clone()));
-        Ok(SipHandle { shared: endpoint::start(front, events).await? })
+        let (stray, strays) = mpsc::channel(MAX_STRAYS);
+        let front = Arc::new(Front::new(config, timers, credentials, events.clone(), stray));
+        Ok(SipHandle { shared: endpoint::start(front, events, strays).await? })
     }
 }
 

@@ -3,7 +3,7 @@
 //! What passes is a message whose mandatory parts are sound (RFC 3261 §8.1.1), so that the rest of the stack needs no
 //! second doubt. What does not pass is dropped, or has the status code that it deserves.
 
-use crate::wire::{Address, Message, ParseError, Start, Uri};
+use crate::wire::{Address, Message, ParseError, Start, Uri, Via};
 
 /// What to do with a datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ fn refuse(code: u16, reason: &'static str, message: Message) -> Verdict {
 }
 
 fn fault(message: &Message) -> Option<(u16, &'static str)> {
-    if message.via().is_none() {
+    if message.via().is_none() || message.all("Via").any(|via| Via::parse(via).is_none()) {
         return Some((400, "Bad Via"));
     }
     for name in ["From", "To", "Call-ID", "CSeq", "Max-Forwards"] {

@@ -10,11 +10,14 @@ use tracing::{debug, trace};
 
 /// A burst of some thousand messages while the process is busy elsewhere. The kernel may grant less.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+const MAX_DATAGRAM_BYTES: usize = 65_536;
 const SEND_BUFFER_BYTES: usize = 1 << 20;
 
 /// One socket; sending never waits: a full send buffer loses the datagram, as the network may.
 pub(crate) struct Wire {
     reader: tokio::net::UdpSocket,
+    /// What is received into; there is one reader.
+    datagram: tokio::sync::Mutex<Box<[u8]>>,
     writer: std::net::UdpSocket,
     front: Arc<Front>,
 }
@@ -33,7 +36,8 @@ impl Wire {
             Ok((tokio::net::UdpSocket::from_std(reader)?, writer))
         };
         let (reader, writer) = bind().map_err(|cause| SipError::Bind { address, cause })?;
-        Ok(Self { reader, writer, front })
+        let datagram = tokio::sync::Mutex::new(vec![0; MAX_DATAGRAM_BYTES].into());
+        Ok(Self { reader, datagram, writer, front })
     }
 
     pub(crate) fn local_addr(&self) -> std::io::Result<SocketAddr> {
@@ -52,7 +56,7 @@ impl Wire {
 #[async_trait::async_trait]
 impl rsipstack::platform::net::UdpSocket for Wire {
     async fn recv_from(&self, buffer: &mut [u8]) -> rsipstack::Result<(usize, SocketAddr)> {
-        let mut datagram = vec![0; 65_536];
+        let mut datagram = self.datagram.lock().await;
         loop {
             let (length, source) = match self.reader.recv_from(&mut datagram).await {
                 Ok(received) => received,

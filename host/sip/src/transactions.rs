@@ -2,8 +2,8 @@
 //! legs only hold its transactions.
 
 use crate::endpoint::Shared;
-use crate::wire::Message;
-use rsipstack::sip::{Request, Response, SipMessage};
+use crate::wire::{Message, Start};
+use rsipstack::sip::{Request, Response, SipMessage, StatusCode};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transport::SipAddr;
@@ -64,7 +64,13 @@ pub(crate) async fn receive(transaction: &mut Transaction) -> Option<Received> {
         let received = transaction.receive().await?;
         let read = match &received {
             SipMessage::Request(request) => Message::parse(&request.to_bytes()).map(Received::Request),
-            SipMessage::Response(response) => Message::parse(&response.to_bytes()).map(Received::Response),
+            SipMessage::Response(response) => Message::parse(&response.to_bytes()).map(|mut read| {
+                // The library writes its own phrases.
+                if let (Some(phrase), Start::Response { reason, .. }) = (&response.wire_reason, &mut read.start) {
+                    reason.clone_from(phrase);
+                }
+                Received::Response(read)
+            }),
         };
         if let Ok(read) = read {
             return Some(read);
@@ -92,9 +98,14 @@ pub(crate) fn original(transaction: &Transaction) -> Option<Message> {
 
 /// Sends a response.
 pub(crate) async fn respond(transaction: &mut Transaction, response: &Message) {
-    if let Ok(response) = Response::try_from(response.to_bytes())
-        && let Err(cause) = transaction.respond(response).await
-    {
+    let mut response = match Response::try_from(response.to_bytes()) {
+        Ok(response) => response,
+        Err(cause) => return tracing::error!(%cause, "a response of ours can't be read by the library"),
+    };
+    if let Some(phrase) = response.wire_reason.take() {
+        response.status_code = StatusCode::Other(response.status_code.code(), phrase);
+    }
+    if let Err(cause) = transaction.respond(response).await {
         tracing::debug!(%cause, "a response could not be sent");
     }
 }

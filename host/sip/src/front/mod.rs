@@ -34,6 +34,9 @@ const UNWANTED: &[&str] = &["MESSAGE", "NOTIFY", "PRACK", "PUBLISH", "REFER", "S
 /// Told with 503.
 const RETRY_AFTER_S: u32 = 5;
 
+/// What the library receives into.
+const MAX_FORWARDED_BYTES: usize = 8_192;
+
 /// What becomes of a datagram.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -56,6 +59,8 @@ pub(crate) struct Front {
     events: mpsc::Sender<SipEvent>,
     /// Wakes whoever tells registrations.
     pub(crate) registrations_changed: Notify,
+    /// Answers of other branches than the one whose call it is.
+    strays: mpsc::Sender<(Message, SocketAddr)>,
     pub(crate) draining: AtomicBool,
     next_call: AtomicU64,
     state: Mutex<State>,
@@ -67,6 +72,7 @@ impl Front {
         timers: Timers,
         credentials: Arc<dyn Credentials>,
         events: mpsc::Sender<SipEvent>,
+        strays: mpsc::Sender<(Message, SocketAddr)>,
     ) -> Self {
         Self {
             state: Mutex::new(State::new(&config)),
@@ -78,6 +84,7 @@ impl Front {
             started: Instant::now(),
             events,
             registrations_changed: Notify::new(),
+            strays,
             draining: AtomicBool::new(false),
             next_call: AtomicU64::new(1),
         }
@@ -108,7 +115,7 @@ impl Front {
                 mark(&mut message, source);
                 self.reply(&message, code, reason, source)
             }
-            Verdict::Pass(message) if message.code().is_some() => self.on_response(&message),
+            Verdict::Pass(message) if message.code().is_some() => self.on_response(&message, source),
             Verdict::Pass(mut message) => {
                 mark(&mut message, source);
                 self.on_request(&message, source)
@@ -145,33 +152,40 @@ impl Front {
     /// To the library, if it can read it.
     fn forward(&self, message: &Message, source: SocketAddr) -> Action {
         let bytes = message.to_bytes();
-        if parse_for_library(&bytes) {
+        let fits = bytes.len() <= MAX_FORWARDED_BYTES;
+        if fits && parse_for_library(&bytes) {
             return Action::Forward(bytes);
         }
-        count(&self.counts.unparsable);
+        count(if fits { &self.counts.unparsable } else { &self.counts.oversized });
         match message.method() {
-            Some(method) if method != "ACK" => self.reply(message, 400, "", source),
+            Some(method) if method != "ACK" => self.reply(message, if fits { 400 } else { 513 }, "", source),
             Some(_) | None => self.drop_it(),
         }
     }
 
-    fn on_response(&self, response: &Message) -> Action {
+    fn on_response(&self, response: &Message, source: SocketAddr) -> Action {
         let tag = response.from().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
         let state = self.state();
         let Some(route) = state.route(response.call_id(), &tag) else {
             drop(state);
             return self.drop_it();
         };
-        // RFC 3261 §13.2.2.4: each retransmission of a 2xx is acknowledged again.
         if let (Some(ack), Some((cseq, "INVITE"))) = (&route.ack, response.cseq())
             && ack.cseq == cseq
             && response.code().is_some_and(|code| (200..300).contains(&code))
         {
-            return Action::Send(ack.bytes.clone(), ack.to);
+            if response.to().is_some_and(|to| to.tag() == Some(&route.remote_tag)) {
+                // RFC 3261 §13.2.2.4: each retransmission of a 2xx is acknowledged again.
+                return Action::Send(ack.bytes.clone(), ack.to);
+            }
+            // If there is no room it comes again.
+            self.strays.try_send((response.clone(), source)).ok();
+            return Action::Drop;
         }
         drop(state);
         let bytes = response.to_bytes();
-        if parse_for_library(&bytes) { Action::Forward(bytes) } else { self.drop_it() }
+        let sound = bytes.len() <= MAX_FORWARDED_BYTES && parse_for_library(&bytes);
+        if sound { Action::Forward(bytes) } else { self.drop_it() }
     }
 
     fn on_request(&self, request: &Message, source: SocketAddr) -> Action {

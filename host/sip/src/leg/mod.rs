@@ -3,6 +3,7 @@
 mod dialog;
 mod established;
 mod refresh;
+pub(crate) mod stray;
 mod timer;
 pub(crate) mod uac;
 pub(crate) mod uas;

@@ -99,8 +99,11 @@ impl Message {
                 // RFC 3261 §7.3.1: a folded line continues the value.
                 match raw.last_mut() {
                     Some((_, value)) => {
-                        value.push(' ');
-                        value.push_str(line.trim());
+                        let more = line.trim();
+                        if !value.is_empty() && !more.is_empty() {
+                            value.push(' ');
+                        }
+                        value.push_str(more);
                     }
                     None => outcome = Err(ParseError::Header),
                 }
