@@ -5,6 +5,7 @@ mod common;
 
 use common::{centres, record, tenant};
 use cordboard_core::ids::ContactId;
+use cordboard_core::record::EndReason;
 use cordboard_store::documents::{MAX_DOCUMENT_BYTES, document_name};
 use cordboard_store::journals::MAX_FRAME_BYTES;
 use cordboard_store::{
@@ -185,12 +186,40 @@ async fn is_there(rooms: &cordboard_store::Rooms, contact: ContactId) -> bool {
     !rooms.journals.read(&tenant("acme"), contact, 0, 1).await.unwrap().frames.is_empty()
 }
 
+#[tokio::test]
+async fn a_request_that_finds_nothing_for_long_stops_and_can_go_on() {
+    let (rooms, acme) = (centres().remove(0).rooms, tenant("acme"));
+    // Callers and ends alternate, so that the two indexes never meet but at the oldest.
+    let made = |n: u32| {
+        let mut made = record(&acme, ContactId(u128::from(n + 1) << 80));
+        made.origin.number = Some(if n.is_multiple_of(2) { "even" } else { "odd" }.into());
+        made.end = if n.is_multiple_of(2) && n > 0 { EndReason::HungUp } else { EndReason::Completed };
+        made
+    };
+    let oldest = made(0);
+    for chunk in (0..12_000).collect::<Vec<_>>().chunks(500) {
+        let records: Vec<_> = chunk.iter().map(|n| made(*n)).collect();
+        let items: Vec<_> = records.iter().map(Item::Record).collect();
+        assert!(rooms.write(&acme, &items).await.unwrap().refused.is_empty());
+    }
+    let filter = RecordFilter { caller: Some("even".into()), end: Some("completed".into()), ..RecordFilter::default() };
+    let first = rooms.records.list(&acme, &filter, None, 10).await.unwrap();
+    assert!(first.records.is_empty() && first.examined < 10_000, "{}", first.examined);
+    let (mut next, mut found) = (first.next, Vec::new());
+    assert!(next.is_some());
+    while next.is_some() {
+        let page = rooms.records.list(&acme, &filter, next, 10).await.unwrap();
+        assert!(page.next.is_none() || page.next < next, "it comes forward");
+        (next, found) = (page.next, [found, page.records].concat());
+    }
+    assert_eq!(found, [oldest]);
+}
+
 mod interrupted {
     use super::*;
     use cordboard_core::flow::{Channel, Request};
     use cordboard_core::ids::{DeploymentName, Digest, EntryPointName};
     use cordboard_core::journal::{Frame, Journal, Opened, encode};
-    use cordboard_core::record::EndReason;
     use cordboard_core::time::Timestamp;
 
     fn frames(contact: ContactId) -> Vec<Vec<u8>> {

@@ -24,7 +24,7 @@ pub struct RecordPage {
     /// Newest first.
     pub records: Vec<ContactRecord>,
     /// Where to go on, if there may be more. A page can be short, even empty, and have one: its request had looked at as
-    /// many index entries as one may (30,000).
+    /// many index entries as one may (8,000).
     pub next: Option<ContactId>,
     /// Index entries looked at, for metrics.
     pub examined: usize,
@@ -81,7 +81,7 @@ impl Records {
     /// `before` (a page's [`RecordPage::next`]).
     ///
     /// The time of a record is when the contact came. A record that can't be decoded is left out (and logged), so that it
-    /// doesn't hide the others. Whatever the filter, a request looks at no more than about 30,000
+    /// doesn't hide the others. Whatever the filter, a request looks at no more than about 8,000
     /// index entries.
     pub async fn list(
         &self,

@@ -12,7 +12,7 @@ use cordboard_core::ids::TenantId;
 use std::ops::ControlFlow;
 
 /// Index entries looked at per request; a seek counts as [`SEEK`].
-pub(super) const BUDGET: usize = 30_000;
+pub(super) const BUDGET: usize = 8_000;
 /// What finding a place in an index costs, in entries read in sequence.
 const SEEK: usize = 8;
 const FIRST_BLOCK: usize = 16;

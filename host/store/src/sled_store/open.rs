@@ -6,7 +6,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The format of keys and values on disk.
 const FORMAT: u64 = 1;
@@ -17,6 +17,8 @@ pub(super) const CEILING_KEY: &[u8] = b"\0ceiling";
 /// with this one there, a database without the mark is one that lost it.
 const MADE: &str = "cordboard-made";
 
+/// sled's lock may outlast a closed database for this long.
+const LOCKED_FOR: Duration = Duration::from_secs(5);
 /// A page's values have to fit a quarter of a segment, see [`crate::batch::MAX_VALUE_BYTES`].
 const SEGMENT_BYTES: usize = 2 << 20;
 
@@ -131,9 +133,17 @@ pub(super) fn open_engine(options: &SledOptions) -> Result<(Engine, u64), StoreE
         .segment_size(SEGMENT_BYTES)
         // No ticker of its own: the writer flushes and syncs.
         .flush_every_ms(None);
-    let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
     let corrupted = |cause: String| StoreError::Corrupted { path: folder.clone(), cause };
-    let db = opened.map_err(|panic| corrupted(panic_text(panic)))?.map_err(|error| explain(error, folder))?;
+    let give_up = Instant::now() + LOCKED_FOR;
+    let db = loop {
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let opened = opened.map_err(|panic| corrupted(panic_text(panic)))?;
+        match opened.map_err(|error| explain(error, folder)) {
+            // The folder's lock is ours: it is sled's own threads, not yet done with a database that was just closed.
+            Err(StoreError::InUse { .. }) if Instant::now() < give_up => std::thread::sleep(Duration::from_millis(5)),
+            other => break other?,
+        }
+    };
     let path = dir.join("db");
     let file = File::options().read(true).write(true).open(&path);
     let file = file.map_err(|error| StoreError::io("open", &path, error))?;

@@ -272,8 +272,9 @@ impl Writer {
         let reason: Arc<str> = reason.into();
         let error = StoreError::Failed { reason: Arc::clone(&reason) };
         self.failure = Some(Failure { reason, retry_at: Instant::now() + FIRST_RETRY, wait: FIRST_RETRY });
-        self.shared.durable.send_modify(|durable| durable.failed = Some(error.clone()));
+        // Who is told of the error finds the health changed already.
         self.tell_health();
+        self.shared.durable.send_modify(|durable| durable.failed = Some(error.clone()));
         error
     }
 
