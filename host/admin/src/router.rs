@@ -134,3 +134,22 @@ fn refusal(description: &str) -> Response {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(Details::name()))).build();
     ResponseBuilder::new().description(description).content(problem::CONTENT_TYPE, content).build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{all, document};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_route_is_in_the_document() {
+        // axum tells of its routes in this form only; the two it makes for the fallback are in it.
+        let shown = format!("{:?}", all().split_for_parts().0);
+        let routes = shown.split('"').filter(|text| text.starts_with('/'));
+        let routed: BTreeSet<&str> =
+            routes.filter(|text| !["/", "/{*__private__axum_fallback}"].contains(text)).collect();
+        let document = document();
+        let documented: BTreeSet<&str> = document.paths.paths.keys().map(String::as_str).collect();
+        assert!(routed.len() > 25, "{shown}");
+        assert_eq!(routed, documented);
+    }
+}

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::bounds;
 use crate::etag::{self, Precondition};
-use crate::extract::{self, Named};
+use crate::extract::{self, Members, Named};
 use crate::problem::{Details, Problem};
 use axum::Json;
 use axum::extract::State;
@@ -35,8 +35,8 @@ struct Skill {
 #[serde(deny_unknown_fields, default)]
 struct QueueBody {
     /// What every agent served from it must have, at most 16.
-    #[schema(max_items = 16)]
-    skills: Vec<Skill>,
+    #[schema(max_items = 16, value_type = Vec<Skill>)]
+    skills: Vec<Members<Skill>>,
     /// The scorer deployment that says who suits whom; longest idle if none.
     scorer: Option<String>,
     /// How long an agent's phone rings before the next one is offered.
@@ -153,10 +153,10 @@ impl Queue {
 impl QueueBody {
     fn checked(self, name: QueueName) -> Result<config::Queue, Problem> {
         bounds::count("skills", self.skills.len(), 0, 16)?;
-        for (at, skill) in self.skills.iter().enumerate() {
+        for (at, Members(skill)) in self.skills.iter().enumerate() {
             bounds::text(&format!("skills[{at}].name"), &skill.name, 1, 64)?;
             bounds::within(&format!("skills[{at}].min_level"), skill.min_level, 1, 10)?;
-            if self.skills.iter().take(at).any(|earlier| earlier.name == skill.name) {
+            if self.skills.iter().take(at).any(|Members(earlier)| earlier.name == skill.name) {
                 let detail = format!("the skill `{}` is there twice", skill.name);
                 return Err(Problem::invalid("duplicate", format!("skills[{at}].name"), detail));
             }
@@ -166,7 +166,7 @@ impl QueueBody {
         bounds::within("max_waiting", self.max_waiting, 1, 100_000)?;
         bounds::within("service_level_ms", self.service_level_ms, 1, 3_600_000)?;
         self.music.as_ref().map_or(Ok(()), |music| bounds::text("music", music, 1, 128))?;
-        let skill = |skill: Skill| SkillRequirement { name: skill.name, min_level: skill.min_level };
+        let skill = |Members(skill): Members<Skill>| SkillRequirement { name: skill.name, min_level: skill.min_level };
         Ok(config::Queue {
             name,
             skills: self.skills.into_iter().map(skill).collect(),

@@ -1,0 +1,222 @@
+//! One of each.
+
+use cordboard_admin::Plugin;
+use cordboard_core::board::{ContactView, PlaceView};
+use cordboard_core::config::World;
+use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, LeftOut, PairScore, ScoredBy};
+use cordboard_core::flow::*;
+use cordboard_core::ids::{
+    AgentId, ContactId, DecisionId, DeploymentName, Digest, EntryPointName, QueueName, TenantId,
+};
+use cordboard_core::record::{ChoiceMade, ContactRecord, EndReason, Offer, OfferResult, QueueVisit, VisitOutcome};
+use cordboard_core::time::Timestamp;
+
+/// 2026-01-31T09:30:00Z, and so many milliseconds.
+pub(crate) const fn at(ms: u64) -> Timestamp {
+    Timestamp::from_ms(1_769_851_800_000 + ms)
+}
+
+/// The n-th contact: later ones have larger numbers.
+pub(crate) const fn contact(n: u64) -> ContactId {
+    ContactId(((1_769_851_800_000 + n as u128) << 80) | n as u128)
+}
+
+pub(crate) fn agent(id: &str) -> AgentId {
+    AgentId::new(id).unwrap()
+}
+
+pub(crate) fn queue(name: &str) -> QueueName {
+    QueueName::new(name).unwrap()
+}
+
+pub(crate) fn deployment(name: &str) -> DeploymentName {
+    DeploymentName::new(name).unwrap()
+}
+
+pub(crate) fn entry_point(name: &str) -> EntryPointName {
+    EntryPointName::new(name).unwrap()
+}
+
+pub(crate) fn address(number: &str) -> Address {
+    let uri = format!("sip:{number}@192.0.2.7");
+    Address { uri, number: Some(number.into()), display_name: Some("Ada \"L\"".into()) }
+}
+
+pub(crate) fn plugin(component: &[u8]) -> Plugin {
+    Plugin {
+        digest: Digest::of(component),
+        name: None,
+        world: World::Flow,
+        contract: "cordboard:flow@0.1.0".into(),
+        imports: vec!["cordboard:flow/contact@0.1.0".into()],
+        size_bytes: component.len() as u64,
+        uploaded_at: at(0),
+        deployments: vec![deployment("reception")],
+    }
+}
+
+fn visit() -> QueueVisit {
+    let offer = |who: &str, result| Offer { agent: agent(who), at: at(200), decision: DecisionId(7), result };
+    QueueVisit {
+        queue: queue("support"),
+        queued_at: at(100),
+        offers: vec![offer("bob", OfferResult::TimedOut), offer("eve", OfferResult::Answered)],
+        connected_at: Some(at(300)),
+        left_at: at(900),
+        outcome: VisitOutcome::Answered { agent: agent("eve"), talked_ms: 600 },
+    }
+}
+
+pub(crate) fn view(n: u64) -> ContactView {
+    ContactView {
+        id: contact(n),
+        channel: Channel::Voice,
+        state: "queued",
+        entry_point: entry_point("main"),
+        origin: address("100"),
+        dialled: address("200"),
+        deployment: deployment("reception"),
+        version: Some(Digest::of(b"v1")),
+        offered_at: at(n),
+        answered_at: Some(at(n + 5)),
+        place: Some(PlaceView { queue: queue("sales"), queued_at: at(n + 10), position: Some(1), agent: None }),
+        visits: vec![visit()],
+        choices: vec![ChoiceMade { at: at(20), question: "menu".into(), answer: "agent".into() }],
+        attributes: [("tier".to_owned(), "gold".to_owned())].into(),
+        versions: vec![Digest::of(b"v1")],
+        stepped_down: None,
+        journal_entries: 12,
+        journal_durable: true,
+    }
+}
+
+pub(crate) fn record(n: u64) -> ContactRecord {
+    ContactRecord {
+        id: contact(n),
+        tenant: TenantId::default_tenant(),
+        channel: Channel::Voice,
+        entry_point: Some(entry_point("main")),
+        origin: address("100"),
+        dialled: address("200"),
+        offered_at: at(n),
+        answered_at: Some(at(n + 5)),
+        ended_at: at(n + 1000),
+        end: EndReason::Rejected("busy".into()),
+        visits: vec![
+            visit(),
+            QueueVisit { outcome: VisitOutcome::Lost("gone".into()), connected_at: None, offers: vec![], ..visit() },
+        ],
+        choices: vec![ChoiceMade { at: at(20), question: "menu".into(), answer: "agent".into() }],
+        attributes: [("tier".to_owned(), "gold".to_owned())].into(),
+        versions: vec![Digest::of(b"v1"), Digest::of(b"v2")],
+        stepped_down: Some("trap".into()),
+        journal_entries: 12,
+        journal_durable: false,
+    }
+}
+
+/// Two contacts, two agents, two parts; the second contact refuses the first agent.
+pub(crate) fn decision(id: u64) -> Decision {
+    let score = |milli: Option<i64>, parts: &[f32]| PairScore { score_milli: milli, parts: parts.to_vec() };
+    Decision {
+        id: DecisionId(id),
+        asked_at: at(100),
+        decided_at: at(101),
+        queue: queue("support"),
+        scored_by: ScoredBy::Fallback { version: Digest::of(b"s"), reason: "deadline".into() },
+        columns: Columns {
+            contact: ["waited_s".to_owned()].into(),
+            agent: ["billing".to_owned(), "idle_s".to_owned()].into(),
+        },
+        contacts: vec![
+            ContactRow { contact: contact(1), values: vec![1.5] },
+            ContactRow { contact: contact(2), values: vec![f32::NAN] },
+        ],
+        agents: vec![
+            AgentRow { agent: agent("bob"), values: vec![7.0, 0.1] },
+            AgentRow { agent: agent("eve"), values: vec![f32::NAN, f32::INFINITY] },
+        ],
+        parts: vec!["skill".into(), "idle".into()],
+        scores: vec![
+            score(Some(875), &[0.8, 0.075]),
+            score(Some(-1), &[0.0, -0.001]),
+            score(None, &[]),
+            score(Some(500), &[0.5, f32::NAN]),
+        ],
+        assigned: vec![(contact(1), agent("bob"))],
+        left_out: vec![
+            (agent("kim"), LeftOut::State("wrap-up")),
+            (agent("lee"), LeftOut::Skill("billing".into())),
+            (agent("max"), LeftOut::Queue),
+            (agent("zoe"), LeftOut::MissedOffer),
+        ],
+    }
+}
+
+/// Every host call, and what it returned.
+pub(crate) fn calls() -> Vec<(Request, Option<Reply>)> {
+    let prompt = Prompt(vec![
+        PromptPart::Text("Hello".into()),
+        PromptPart::Recording("ring".into()),
+        PromptPart::Number(-5),
+        PromptPart::Digits("12".into()),
+        PromptPart::Money { minor: 1250, currency: "EUR".into() },
+        PromptPart::Date { year: 2026, month: 1, day: 31 },
+        PromptPart::PauseMs(100),
+    ]);
+    let question = Question {
+        id: "pin".into(),
+        prompt: prompt.clone(),
+        choices: vec![Choice { id: "help".into(), key: Some('*'), words: vec!["help".into()] }],
+        digits: Some(DigitsRule { min: 4, max: 4, terminator: Some('#') }),
+        silence_timeout_ms: 5000,
+        key_timeout_ms: 2000,
+        type_ahead: TypeAhead::Flush,
+        secret: true,
+    };
+    let ask = |answer| (Request::Ask(question.clone()), Some(Reply::Answer(answer)));
+    let fields = vec![("tier".to_owned(), "gold".to_owned())];
+    let profile = Profile { id: "7".into(), display_name: Some("Ada".into()), fields };
+    let key = LookupKey { directory: Some(deployment("bank")), kind: "phone".into(), value: "100".into() };
+    let lookup = |reply| (Request::Lookup { key: key.clone(), timeout_ms: 900 }, Some(reply));
+    let place = Place { position: 2, waiting: 3, estimate_ms: None, waited_ms: 10 };
+    let talk = |ended_by| WaitStatus::Talked(Talk { agent: agent("eve"), talked_ms: 600, ended_by });
+    let treatment = Some(Treatment { music: None, announce_position_every_ms: 0 });
+    let wait = |status| {
+        (Request::Wait { waiting: 3, treatment: treatment.clone(), timeout_ms: 500 }, Some(Reply::Waited(status)))
+    };
+    let skills = vec![SkillRequirement { name: "billing".into(), min_level: 2 }];
+    let failed = |error| Some(Reply::Failed(error));
+    vec![
+        (Request::Attribute("tier".into()), Some(Reply::Attribute(None))),
+        (Request::SetAttribute("tier".into(), "gold".into()), Some(Reply::Done)),
+        (Request::Ring, Some(Reply::Done)),
+        (Request::Answer, Some(Reply::Done)),
+        (Request::Reject(RejectCause::Busy), failed(ContactError::NotNow("answered".into()))),
+        (Request::Redirect("tel:100".into()), failed(ContactError::Ended)),
+        (Request::Say(prompt.clone()), Some(Reply::Done)),
+        (Request::StartPlaying { prompt, repeat: true }, failed(ContactError::TakenOver)),
+        (Request::StopPlaying, failed(ContactError::InterruptedConnected)),
+        ask(Answer::SecretDigits(4)),
+        ask(Answer::Choice("help".into())),
+        ask(Answer::Silence),
+        ask(Answer::NoMatch("9".into())),
+        (Request::Pause { duration_ms: 10 }, failed(ContactError::Limit("time".into()))),
+        lookup(Reply::Profile(Some(profile))),
+        lookup(Reply::Profile(None)),
+        lookup(Reply::LookupFailed(LookupError::Timeout)),
+        lookup(Reply::LookupFailed(LookupError::Unavailable("down".into()))),
+        (Request::Choose { name: "ab".into(), weights: vec![1, 2] }, Some(Reply::Chosen(1))),
+        (Request::Enqueue(QueueRequest { queue: "support".into(), priority: -1, skills }), Some(Reply::Enqueued)),
+        wait(talk(TalkEnd::Agent)),
+        wait(talk(TalkEnd::Other("fault".into()))),
+        wait(WaitStatus::StillWaiting(place)),
+        wait(WaitStatus::Lost("gone".into())),
+        (Request::Leave { waiting: 3 }, Some(Reply::Done)),
+        (
+            Request::ContinueAs { deployment: "night".into(), attributes: vec![("a".into(), "b".into())] },
+            failed(ContactError::Invalid("no".into())),
+        ),
+        (Request::End(FlowEnd::Failed("tired".into())), None),
+    ]
+}
