@@ -41,3 +41,20 @@ fn ordinary_days() {
 fn terrible_days() {
     play(&Plan::stress(), 1_000..1_150);
 }
+
+/// Many more callers than agents: queues of hundreds, most of them cut off by `max_waiting`.
+#[test]
+fn a_rush() {
+    let plan = Plan {
+        contacts: 1_500,
+        arrival_ms: 60,
+        patience_ms: 300_000,
+        talk_ms: 10_000,
+        agents: 40,
+        max_contacts: 1_000,
+        inspect_every: 250,
+        ..Plan::default()
+    };
+    let reports = play(&plan, 1..4);
+    assert!(sum(&reports, |report| report.answered) > 100 * reports.len() as u64);
+}

@@ -3,7 +3,8 @@
 
 use cordboard_core::board::Effect;
 use cordboard_core::event::What;
-use cordboard_core::flow::Reply;
+use cordboard_core::flow::{Answer, Reply, Request};
+use cordboard_core::journal::{Frame, decode, encode};
 use cordboard_sim::{Plan, Violation, simulate, simulate_tampered};
 
 /// Changes the effects of the first step in which `tamper` finds what it needs, after some steps have passed.
@@ -138,6 +139,18 @@ fn journals() {
         _ => false,
     };
     noticed(changed(unsynced), "an act comes after its intent is durable");
+    let told = |effect: &mut Effect| match effect {
+        Effect::Journal { bytes, .. } => match decode(bytes) {
+            Ok(Frame::Outcome { entry, at, reply: Reply::Answer(Answer::SecretDigits(count)), callee }) => {
+                let reply = Reply::Answer(Answer::Digits("1".repeat(usize::from(count))));
+                *bytes = encode(&Frame::Outcome { entry, at, reply, callee }).unwrap();
+                true
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    noticed(changed(told), "a secret's digits are not kept");
 }
 
 #[test]
@@ -204,6 +217,48 @@ fn routing() {
     noticed(changed(refused), "nobody is assigned whom the scorer refused");
     let queued = |effect: &Effect| tells(effect, |what| matches!(what, What::Queued { .. }));
     noticed(twice(queued), "a contact holds one place");
+    let moved = |effect: &mut Effect| match effect {
+        Effect::Tell(event) => match &mut event.what {
+            What::Queued { position, .. } => {
+                *position += 1;
+                true
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    noticed(changed(moved), "a position counts who is served before");
+    let passed_over = |effect: &mut Effect| match effect {
+        Effect::KeepDecision(decision) if decision.asked_at == decision.decided_at => {
+            !std::mem::take(&mut decision.assigned).is_empty()
+        }
+        _ => false,
+    };
+    noticed(changed(passed_over), "each contact is served that can be with those before");
+    let reversed = |effect: &mut Effect| match effect {
+        Effect::KeepDecision(decision) if decision.contacts.len() > 1 => {
+            decision.contacts.reverse();
+            true
+        }
+        _ => false,
+    };
+    noticed(changed(reversed), "contacts are considered in their turn");
+}
+
+/// The journal as the watch sees it asks for no skills, so that agents seem to suit whom they don't.
+#[test]
+fn waiting_in_vain() {
+    let plan = Plan { agents: 3, arrival_ms: 20_000, patience_ms: 400_000, ..Plan::calm() };
+    let day = simulate_tampered(7, &plan, |effects| {
+        for effect in effects {
+            let Effect::Journal { bytes, .. } = effect else { continue };
+            if let Ok(Frame::Call { entry, at, request: Request::Enqueue(mut request) }) = decode(bytes) {
+                request.skills.clear();
+                *bytes = encode(&Frame::Call { entry, at, request: Request::Enqueue(request) }).unwrap();
+            }
+        }
+    });
+    noticed(day.err().map(|violation| *violation), "nobody waits for long while somebody suitable is ready");
 }
 
 #[test]
@@ -221,4 +276,6 @@ fn versions() {
         false
     });
     noticed(unloaded, "a version is unloaded once nobody needs it");
+    let kept = without(|effect| matches!(effect, Effect::UnloadVersion(_)));
+    noticed(kept, "a version that nobody needs is unloaded");
 }

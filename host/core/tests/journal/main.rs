@@ -6,4 +6,5 @@ mod codec;
 mod corpus;
 mod fixtures;
 mod frames;
+mod interrupted;
 mod replayable;

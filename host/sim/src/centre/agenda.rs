@@ -18,6 +18,8 @@ pub(super) enum Happening {
     Flow(ContactId, RunId),
     /// An agent comes, goes, or wants something.
     Agent(AgentId),
+    /// A frame is durable, unless the store has failed.
+    Stored(ContactId, u64),
     /// The store fails, or works again.
     Store(bool),
     /// An operator changes something.

@@ -139,6 +139,9 @@ impl<'a> Centre<'a> {
             Happening::Phone(leg, act) => self.phone_acts(leg, act),
             Happening::Flow(contact, run) => self.flow_goes_on(contact, run),
             Happening::Agent(agent) => Some(self.agent_moves(agent)),
+            Happening::Stored(contact, frame) => {
+                (!self.store_failed).then_some(Input::JournalDurable { contact, frame })
+            }
             Happening::Store(healthy) => Some(self.store_turns(healthy)),
             Happening::Operator => self.operate(),
             Happening::Input(input) => Some(*input),

@@ -66,12 +66,9 @@ impl Centre<'_> {
 
     /// A frame that is waited for.
     pub(super) fn store(&mut self, contact: ContactId, frame: u64) {
-        if self.store_failed {
-            return;
-        }
         let slow = self.random.chance(self.plan.faults.store);
         let delay = if slow { self.random.between(100, 5_000) } else { self.random.between(0, 15) };
-        self.note(delay, Happening::Input(Box::new(Input::JournalDurable { contact, frame })));
+        self.note(delay, Happening::Stored(contact, frame));
     }
 
     pub(super) fn store_turns(&mut self, healthy: bool) -> Input {

@@ -4,7 +4,7 @@
 use super::{Held, Leg, Run, Waits, Watch, Watched, holds};
 use cordboard_core::board::Effect;
 use cordboard_core::event::What;
-use cordboard_core::flow::{ContactError, LookupError, Reply, Request};
+use cordboard_core::flow::{Address, ContactError, LookupError, Reply, Request};
 use cordboard_core::ids::{ContactId, Version};
 use cordboard_core::journal::Journal;
 use cordboard_core::record::EndReason;
@@ -15,8 +15,12 @@ use std::collections::BTreeSet;
 const KEPT_CHOICES: usize = 1000;
 
 impl Watch {
-    pub(super) fn begun(&mut self, id: ContactId) -> Held {
+    pub(super) fn begun(&mut self, id: ContactId, dialled: &Address) -> Held {
         let leg = self.offered.take();
+        let emergency = |number| self.settings.emergency_numbers.contains(number);
+        let allowed = !dialled.number.as_ref().is_some_and(emergency);
+        let room = self.contacts.len() < self.settings.max_contacts as usize;
+        holds(allowed && room, "contacts are taken within the settings", || format!("{dialled:?}, {room}"))?;
         let fresh = !self.contacts.contains_key(&id) && !self.ended.contains(&id);
         let taken = !self.draining && !self.unhealthy;
         holds(fresh && taken, "a contact begins once, while contacts are taken", || id.to_string())?;

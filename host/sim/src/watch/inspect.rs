@@ -67,6 +67,8 @@ impl Watch {
             let leg = busy.and_then(|leg| self.legs.get(leg));
             let detail = || format!("{id} is {:?}, has {leg:?}", view.state);
             holds(contact == leg.map(|leg| leg.contact), "an agent is busy while there is a call", detail)?;
+            let over = matches!(&view.state, AgentState::WrapUp { until, .. } if *until < self.now);
+            holds(!over, "a wrap-up ends in its time", detail)?;
             let ready = matches!(view.state, AgentState::Ready { .. });
             holds(!ready || view.phone, "only an agent with a phone is ready", detail)?;
             if let Some(contact) = contact {
@@ -119,7 +121,9 @@ impl Watch {
             let Some(pending) = &contact.pending else { continue };
             let at_most = match &pending.request {
                 // A talk has no limit.
-                Request::Wait { .. } if contact.waits.is_none() => continue,
+                Request::Wait { .. } if contact.waits.is_none() && contact.agent_leg.is_some() => continue,
+                // The place is gone: so is the wait.
+                Request::Wait { .. } if contact.waits.is_none() => 0,
                 Request::Wait { timeout_ms, .. } => u64::from(*timeout_ms) + 40_000,
                 Request::Lookup { timeout_ms, .. } => u64::from(*timeout_ms),
                 Request::Pause { duration_ms } => u64::from(*duration_ms),

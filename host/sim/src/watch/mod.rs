@@ -8,7 +8,7 @@ mod journals;
 mod routing;
 
 use cordboard_core::board::{Effect, Input};
-use cordboard_core::config::World;
+use cordboard_core::config::{Settings, World};
 use cordboard_core::event::{Event, What};
 use cordboard_core::flow::{Request, SkillRequirement};
 use cordboard_core::ids::{
@@ -126,6 +126,8 @@ pub struct Watch {
     busy: BTreeMap<AgentId, LegId>,
     /// The call that the input in hand offered.
     offered: Option<LegId>,
+    /// The call that the input in hand must be the end of.
+    ending: Option<LegId>,
     deployments: BTreeMap<DeploymentName, (World, Version)>,
     /// Every version that was ever deployed.
     known: BTreeSet<Version>,
@@ -137,6 +139,7 @@ pub struct Watch {
     queues: BTreeMap<QueueName, Counted>,
     /// Since when a pair that could be matched was seen not to be.
     idle_pairs: BTreeMap<(ContactId, AgentId), Timestamp>,
+    settings: Settings,
     unhealthy: bool,
     draining: bool,
     drained: bool,
@@ -157,6 +160,10 @@ impl Watch {
         self.now = now;
         self.input(input)?;
         effects.iter().try_for_each(|effect| self.effect(effect))?;
+        if let Some(leg) = self.ending.take() {
+            let over = self.legs.get(&leg).is_none_or(|leg| leg.over);
+            holds(over, "a call without media, or ended by an operator, is over at once", || format!("leg {leg}"))?;
+        }
         if let Some(leg) = self.offered.take() {
             holds(self.legs.contains_key(&leg), "an offered call is taken or refused", || format!("leg {leg}"))?;
         }
@@ -174,6 +181,10 @@ impl Watch {
             | Input::LegEnded { .. }
             | Input::Digit(..)
             | Input::PlayFinished { .. } => self.heard(input),
+            Input::MediaLost(leg) => {
+                self.ending = self.legs.get(leg).filter(|leg| leg.up && !leg.over).map(|_| *leg);
+            }
+            Input::EndContact(contact) => self.ending = self.contacts.get(contact).map(|contact| contact.leg),
             Input::FlowRequested { contact, run, .. } => {
                 if let Some(run) = self.run(*contact, *run) {
                     let unanswered = std::mem::replace(&mut run.calling, true);
@@ -217,19 +228,17 @@ impl Watch {
             // A queue's decision goes with it, and nobody here knows whose that is.
             Input::RemoveQueue(_) => self.scoring.clear(),
             Input::Drain | Input::Shutdown => self.draining = true,
+            Input::PutSettings(settings) => self.settings = settings.clone(),
             Input::Tick
-            | Input::MediaLost(_)
             | Input::PhoneRegistered(_)
             | Input::PhoneGone(_)
             | Input::AgentWants(..)
-            | Input::EndContact(_)
             | Input::SetAttribute { .. }
             | Input::PutEntryPoint(_)
             | Input::RemoveEntryPoint(_)
             | Input::PutQueue(_)
             | Input::PutAgent(_)
-            | Input::RemoveAgent(_)
-            | Input::PutSettings(_) => {}
+            | Input::RemoveAgent(_) => {}
         }
         Ok(())
     }
@@ -270,7 +279,7 @@ impl Watch {
     fn told(&mut self, event: &Event) -> Held {
         holds(event.at == self.now, "events are told when they happen", || format!("{event:?} at {}", self.now))?;
         match (&event.what, event.contact) {
-            (What::Offered { .. }, Some(id)) => self.begun(id),
+            (What::Offered { dialled, .. }, Some(id)) => self.begun(id, dialled),
             (What::Ended { reason, .. }, Some(id)) => self.over(id, reason),
             (What::Refused { .. }, None) => Ok(()),
             (
