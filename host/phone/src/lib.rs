@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::AbortHandle;
 
 /// Who the phone is.
 #[derive(Clone, Debug)]
@@ -66,6 +67,7 @@ pub struct Phone {
     sip: SipHandle,
     media: MediaHandle,
     calls: Arc<Calls>,
+    hearing: Option<AbortHandle>,
 }
 
 /// Every call, by each of its names, and those that ring and nobody has taken yet.
@@ -104,7 +106,7 @@ impl Credentials for NoCredentials {
 }
 
 impl Phone {
-    /// Starts a phone. It registers only when told to.
+    /// Starts a phone, which runs until [`Phone::stop`]. It registers only when told to.
     ///
     /// # Errors
     /// [`PhoneError`]
@@ -117,8 +119,8 @@ impl Phone {
         let sip = SipStack::start(sip_config(&config), Arc::new(NoCredentials), sip_events).await?;
         let media = MediaPlane::start(media_config(config.bind.ip()), media_events)?;
         let calls = Arc::new(Calls::default());
-        let phone = Self { config, sip, media, calls };
-        tokio::spawn(phone.hear(sip_received, media_received));
+        let mut phone = Self { config, sip, media, calls, hearing: None };
+        phone.hearing = Some(tokio::spawn(phone.hear(sip_received, media_received)).abort_handle());
         Ok(phone)
     }
 
@@ -187,13 +189,18 @@ impl Phone {
         tokio::time::timeout(limit, next).await.ok()
     }
 
-    /// Ends all calls and stops.
+    /// Ends all calls, takes the registration back, and stops.
     pub async fn stop(self) {
+        let line = self.line();
         let calls: Vec<_> = self.calls.lock().by_call.keys().copied().collect();
         for call in calls {
             self.sip.hang_up(CallId(call));
+            line.end(CallId(call), CallEnd::HungUp);
         }
         self.sip.shutdown().await;
+        if let Some(hearing) = self.hearing {
+            hearing.abort();
+        }
     }
 
     fn line(&self) -> Line {

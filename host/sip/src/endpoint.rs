@@ -6,7 +6,7 @@ use crate::event::{CallId, SipEvent};
 use crate::front::{ALLOW, Front, Route};
 use crate::leg::{Command, Guard, Mailbox, stray, uas};
 use crate::socket::Wire;
-use crate::transactions::{original, respond};
+use crate::transactions::{Held, original, respond};
 use crate::wire::{self, Message};
 use rsipstack::EndpointBuilder;
 use rsipstack::transaction::Transaction;
@@ -149,7 +149,7 @@ async fn dispatch(shared: Arc<Shared>, mut incoming: mpsc::UnboundedReceiver<Tra
         let transaction = tokio::select! {
             () = shared.stop.cancelled() => return,
             next = incoming.recv() => match next {
-                Some(transaction) => transaction,
+                Some(transaction) => Box::new(transaction),
                 None => return,
             },
         };
@@ -162,7 +162,7 @@ async fn dispatch(shared: Arc<Shared>, mut incoming: mpsc::UnboundedReceiver<Tra
     }
 }
 
-fn begin_leg(shared: &Arc<Shared>, transaction: Transaction, request: &Message) {
+fn begin_leg(shared: &Arc<Shared>, transaction: Held, request: &Message) {
     let names = request.from().and_then(|from| from.tag().map(str::to_owned)).zip(request.cseq());
     let Some((from_tag, (cseq, _))) = names else { return };
     let key = (request.call_id().to_owned(), from_tag.clone(), cseq);
@@ -182,7 +182,7 @@ fn begin_leg(shared: &Arc<Shared>, transaction: Transaction, request: &Message) 
     shared.tasks.spawn(Box::pin(uas::run(leg, transaction)));
 }
 
-fn to_leg(shared: &Arc<Shared>, transaction: Transaction, request: &Message, tag: &str) {
+fn to_leg(shared: &Arc<Shared>, transaction: Held, request: &Message, tag: &str) {
     let inbox = shared.front.state().route(request.call_id(), tag).map(|route| route.inbox.clone());
     let refused = match inbox {
         None => Some((481, transaction)),

@@ -1,5 +1,5 @@
-//! The library's transactions, spoken to in our messages. This file, `endpoint` and `socket` name the library; the
-//! legs only hold its transactions.
+//! The library's transactions, spoken to in our messages. Only this file, `endpoint` and
+//! `socket` name the library.
 
 use crate::endpoint::Shared;
 use crate::wire::{Message, Start};
@@ -21,6 +21,9 @@ pub(crate) fn parse_for_library(bytes: &[u8]) -> bool {
     .unwrap_or(false)
 }
 
+/// A transaction of the library. Boxed: a leg holds up to three, and is a future itself.
+pub(crate) type Held = Box<Transaction>;
+
 /// What a transaction brought.
 pub(crate) enum Received {
     /// A request: ACK or CANCEL.
@@ -34,11 +37,11 @@ fn address(to: SocketAddr) -> SipAddr {
 }
 
 /// Begins a client transaction: sends the request and keeps sending it.
-pub(crate) async fn begin(shared: &Shared, message: &Message, to: SocketAddr) -> Option<Transaction> {
+pub(crate) async fn begin(shared: &Shared, message: &Message, to: SocketAddr) -> Option<Held> {
     let request = Request::try_from(message.to_bytes()).ok()?;
     let key = TransactionKey::from_request(&request, TransactionRole::Client).ok()?;
     let mut transaction =
-        Transaction::new_client(key, request, shared.endpoint.clone(), Some(shared.connection.clone()));
+        Box::new(Transaction::new_client(key, request, shared.endpoint.clone(), Some(shared.connection.clone())));
     transaction.destination = Some(address(to));
     transaction.send().await.ok()?;
     Some(transaction)
@@ -79,12 +82,12 @@ pub(crate) async fn receive(transaction: &mut Transaction) -> Option<Received> {
 }
 
 /// Keeps a transaction that was answered until it is over.
-pub(crate) async fn drain(mut transaction: Transaction) {
+pub(crate) async fn drain(mut transaction: Held) {
     while receive(&mut transaction).await.is_some() {}
 }
 
 /// As [`receive`], never if there is none.
-pub(crate) async fn receive_if(transaction: &mut Option<Transaction>) -> Option<Received> {
+pub(crate) async fn receive_if(transaction: &mut Option<Held>) -> Option<Received> {
     match transaction {
         Some(transaction) => receive(transaction).await,
         None => std::future::pending().await,

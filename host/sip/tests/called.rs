@@ -92,7 +92,7 @@ async fn hanging_up_waits_for_the_ack() {
     raw.to_tag = Some(ok.to_tag());
     peer.send(raw.ack("")).await;
     let bye = peer.request("BYE").await;
-    assert_eq!(bye.from_tag(), ok.to_tag());
+    assert_eq!(bye.sender_tag(), ok.to_tag());
     peer.answer(&bye, 200, "", "", "").await;
     stack.counted(|now| now.legs == 0).await;
     stack.silent();

@@ -133,7 +133,7 @@ async fn a_longer_session_interval_is_taken() {
     peer.answer(&invite, 422, "theirs", "Min-SE: 3600\r\n", "").await;
     let again = peer.until(|text| text.method() == "INVITE" && text.has("CSeq") == "2 INVITE").await;
     assert_eq!((again.has("Session-Expires"), again.has("Min-SE")), ("3600", "3600"));
-    assert_eq!((again.has("Call-ID"), again.from_tag()), (invite.has("Call-ID"), invite.from_tag()));
+    assert_eq!((again.has("Call-ID"), again.sender_tag()), (invite.has("Call-ID"), invite.sender_tag()));
     stack.handle.hang_up(call);
 }
 

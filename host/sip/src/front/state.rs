@@ -5,8 +5,8 @@ use crate::config::{SipConfig, Trunk};
 use crate::digest::Authenticator;
 use crate::event::{CallId, Source};
 use crate::registrar::Registrar;
+use crate::transactions::Held;
 use crate::wire::Message;
-use rsipstack::transaction::Transaction;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(crate) struct Ack {
 /// Where the messages of one leg go.
 pub(crate) struct Route {
     /// New transactions within the dialog. Full or closed: they get 503 or 481.
-    pub(crate) inbox: mpsc::Sender<Transaction>,
+    pub(crate) inbox: mpsc::Sender<Held>,
     /// The other side's tag; empty until known.
     pub(crate) remote_tag: String,
     /// Our ACK of a 2xx.

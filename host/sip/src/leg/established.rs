@@ -8,10 +8,9 @@ use crate::counters::count;
 use crate::endpoint::Shared;
 use crate::event::{CallId, EndCause, SipEvent};
 use crate::front::ALLOW;
-use crate::transactions::{Received, drain, original, receive_if, request, respond};
+use crate::transactions::{Held, Received, drain, original, receive_if, request, respond};
 use crate::wire::{self, Message};
 use bytes::Bytes;
-use rsipstack::transaction::Transaction;
 use std::sync::Arc;
 use tokio::time::{Instant, sleep_until};
 
@@ -32,10 +31,10 @@ pub(crate) struct Established {
     refreshed_at: Instant,
     pub(super) refresh: Refresh,
     /// Our 2xx waits for its ACK.
-    answered: Option<Transaction>,
+    answered: Option<Held>,
     /// The ACK of the call's first INVITE is told in any case; a later one only if it brings SDP.
     first_ack: bool,
-    reoffered: Option<Transaction>,
+    reoffered: Option<Held>,
     reoffer: Option<Reoffer>,
     /// The shell wants it to end.
     leaving: bool,
@@ -44,7 +43,7 @@ pub(crate) struct Established {
 enum Next {
     Answered(Option<Received>),
     Reoffered(Option<Received>),
-    Request(Option<Transaction>),
+    Request(Option<Held>),
     Command(Option<Command>),
     Refreshed(Option<Message>),
     HangUp,
@@ -86,7 +85,7 @@ impl Established {
     }
 
     /// With the server transaction whose 200 waits for its ACK.
-    pub(super) fn answered(mut self, transaction: Transaction) -> Self {
+    pub(super) fn answered(mut self, transaction: Held) -> Self {
         self.answered = Some(transaction);
         self.first_ack = true;
         self
@@ -175,8 +174,8 @@ impl Established {
         }
     }
 
-    async fn on_request(&mut self, mut transaction: Transaction) -> Option<Over> {
-        let Some(request) = original(&transaction) else { return None };
+    async fn on_request(&mut self, mut transaction: Held) -> Option<Over> {
+        let request = original(&transaction)?;
         let (method, cseq) = (request.method().unwrap_or_default(), request.cseq().map_or(0, |(number, _)| number));
         // RFC 3261 §12.2.2: an older request comes too late.
         if cseq < self.dialog.remote_seq {
@@ -205,7 +204,7 @@ impl Established {
         None
     }
 
-    async fn reply(&self, transaction: &mut Transaction, request: &Message, code: u16, headers: &[(&str, &str)]) {
+    async fn reply(&self, transaction: &mut Held, request: &Message, code: u16, headers: &[(&str, &str)]) {
         let mut reply = wire::response(request, code, "", &self.dialog.local_tag);
         for (name, value) in headers {
             reply.push(name, *value);
@@ -215,12 +214,12 @@ impl Established {
     }
 
     /// A final refusal; if it was an INVITE, its transaction lives on until the ACK.
-    async fn refuse(&self, mut transaction: Transaction, request: &Message, code: u16, headers: &[(&str, &str)]) {
+    async fn refuse(&self, mut transaction: Held, request: &Message, code: u16, headers: &[(&str, &str)]) {
         self.reply(&mut transaction, request, code, headers).await;
         self.shared.tasks.spawn(drain(transaction));
     }
 
-    async fn on_reoffer(&mut self, mut transaction: Transaction, request: Message) {
+    async fn on_reoffer(&mut self, mut transaction: Held, request: Message) {
         // RFC 3261 §14.2 and RFC 3311 §5.2: one offer at a time.
         if self.leaving {
             return self.refuse(transaction, &request, 487, &[]).await;
@@ -392,7 +391,8 @@ mod tests {
 
     #[test]
     fn keys_in_info() {
-        let table: &[(&str, &str, Option<(char, u32)>)] = &[
+        type Key = Option<(char, u32)>;
+        let table: &[(&str, &str, Key)] = &[
             ("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n", Some(('5', 160))),
             ("application/dtmf-relay; x=y", "signal = #\r\n", Some(('#', 250))),
             ("application/dtmf-relay", "Signal=11\r\nDuration=long", Some(('#', 250))),

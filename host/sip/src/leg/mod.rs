@@ -12,8 +12,8 @@ pub(crate) use dialog::resolve;
 
 use crate::endpoint::{Control, Shared};
 use crate::event::CallId;
+use crate::transactions::Held;
 use bytes::Bytes;
-use rsipstack::transaction::Transaction;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -37,12 +37,12 @@ pub(crate) enum Command {
 /// What reaches a leg.
 pub(crate) struct Mailbox {
     pub(crate) commands: mpsc::Receiver<Command>,
-    pub(crate) inbox: mpsc::Receiver<Transaction>,
+    pub(crate) inbox: mpsc::Receiver<Held>,
     pub(crate) hang_up: CancellationToken,
 }
 
 impl Mailbox {
-    pub(crate) fn new() -> (Self, Control, mpsc::Sender<Transaction>) {
+    pub(crate) fn new() -> (Self, Control, mpsc::Sender<Held>) {
         let (command, commands) = mpsc::channel(MAX_COMMANDS);
         let (sender, inbox) = mpsc::channel(MAX_TRANSACTIONS);
         let hang_up = CancellationToken::new();

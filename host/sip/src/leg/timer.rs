@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn what_is_asked_decides_who_refreshes() {
-        let table: &[(Option<&str>, bool, Result<Option<(u32, bool)>, u32>)] = &[
+        type Asked = Result<Option<(u32, bool)>, u32>;
+        let table: &[(Option<&str>, bool, Asked)] = &[
             (None, false, Ok(None)),
             (None, true, Ok(Some((1_800, true)))),
             (Some("1800"), true, Ok(Some((1_800, false)))),

@@ -9,9 +9,8 @@ use crate::digest::{Challenge, answer};
 use crate::endpoint::Shared;
 use crate::event::{CallId, Dial, Party, SipEvent, Target};
 use crate::front::{Ack, Route};
-use crate::transactions::{Received, begin, receive, request};
+use crate::transactions::{Held, Received, begin, receive, request};
 use crate::wire::{self, Message, Uri};
-use rsipstack::transaction::Transaction;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::time::{Instant, sleep_until};
@@ -151,7 +150,7 @@ impl Outgoing {
             Target::Uri(uri) => {
                 let parsed = Uri::parse(uri).filter(|uri| uri.scheme == "sip" && !uri.has_headers);
                 let parsed = parsed.ok_or((416, "Unsupported URI Scheme"))?;
-                if front.config.refused_numbers.iter().any(|number| *number == parsed.user) {
+                if front.config.refused_numbers.contains(&parsed.user) {
                     return Err((403, "Emergency Calls Not Configured"));
                 }
                 let address = resolve(uri).await.ok_or((503, "Host Not Found"))?;
@@ -206,13 +205,7 @@ impl Outgoing {
     }
 
     /// One INVITE, until its final response, or until nobody waits for it any more.
-    async fn ring(
-        &mut self,
-        mut transaction: Transaction,
-        invite: &Message,
-        callee: &Callee,
-        limit: Instant,
-    ) -> Outcome {
+    async fn ring(&mut self, mut transaction: Held, invite: &Message, callee: &Callee, limit: Instant) -> Outcome {
         enum Next {
             Response(Option<Received>),
             HangUp,
@@ -312,7 +305,7 @@ impl Outgoing {
         let mut leg = Established::new(shared, call, dialog, mailbox, guard, SessionTimer::granted(answer));
         leg.refresh.ours = dial.sdp;
         leg.refresh.by_update = takes_update(answer);
-        leg.run().await;
+        Box::pin(leg.run()).await;
     }
 }
 

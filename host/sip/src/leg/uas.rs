@@ -7,10 +7,9 @@ use super::{Command, Guard, Mailbox, sdp};
 use crate::counters::count;
 use crate::endpoint::Shared;
 use crate::event::{CallId, EndCause, Party, SipEvent, Source};
-use crate::transactions::{Received, drain, original, receive, respond};
+use crate::transactions::{Held, Received, drain, original, receive, respond};
 use crate::wire::{self, Address, Message, Uri};
 use bytes::Bytes;
-use rsipstack::transaction::Transaction;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::time::{Instant, sleep_until};
@@ -30,13 +29,13 @@ pub(crate) struct Offered {
 
 enum Next {
     Invite(Option<Received>),
-    Request(Option<Transaction>),
+    Request(Option<Held>),
     Command(Option<Command>),
     HangUp,
     TooLate,
 }
 
-pub(crate) async fn run(mut leg: Offered, mut transaction: Transaction) {
+pub(crate) async fn run(mut leg: Offered, mut transaction: Held) {
     respond(&mut transaction, &wire::response(&leg.invite, 100, "", "")).await;
     let timer = match SessionTimer::asked(&leg.invite) {
         Ok(timer) => timer,
@@ -100,7 +99,7 @@ pub(crate) async fn run(mut leg: Offered, mut transaction: Transaction) {
 }
 
 /// A request within the early dialog. Whether it ends the call.
-async fn early_request(leg: &Offered, mut transaction: Transaction) -> bool {
+async fn early_request(leg: &Offered, mut transaction: Held) -> bool {
     let Some(request) = original(&transaction) else { return false };
     let code = match request.method() {
         Some("BYE" | "OPTIONS" | "INFO") => 200,
@@ -135,7 +134,7 @@ impl Offered {
         }
     }
 
-    async fn ring(&self, transaction: &mut Transaction, early: Option<Bytes>) {
+    async fn ring(&self, transaction: &mut Held, early: Option<Bytes>) {
         let mut reply = self.response(if early.is_some() { 183 } else { 180 });
         introduce(&self.shared, &mut reply, &self.called_user());
         if let Some(early) = &early {
@@ -149,19 +148,19 @@ impl Offered {
     }
 
     /// A final refusal; the transaction lives on until its ACK, the leg does not.
-    async fn refuse(self, mut transaction: Transaction, reply: Message) {
+    async fn refuse(self, mut transaction: Held, reply: Message) {
         respond(&mut transaction, &reply).await;
         drop(self.guard);
         drain(transaction).await;
     }
 
-    async fn cancelled(self, transaction: Transaction) {
+    async fn cancelled(self, transaction: Held) {
         self.shared.tell(SipEvent::Cancelled { call: self.call }).await;
         let reply = self.response(487);
         self.refuse(transaction, reply).await;
     }
 
-    async fn answer(self, mut transaction: Transaction, answer: &Bytes, timer: Option<SessionTimer>) {
+    async fn answer(self, mut transaction: Held, answer: &Bytes, timer: Option<SessionTimer>) {
         let by_flow = matches!(self.caller, Source::Registered(_));
         let Some(dialog) = Dialog::of_server(&self.invite, &self.tag, self.source, by_flow) else {
             // The gate lets in no INVITE without these.
@@ -180,7 +179,7 @@ impl Offered {
         let mut leg = Established::new(shared, call, dialog, mailbox, guard, timer).answered(transaction);
         leg.refresh.ours = answer.clone();
         leg.refresh.by_update = takes_update(&invite);
-        leg.run().await;
+        Box::pin(leg.run()).await;
     }
 }
 

@@ -178,7 +178,7 @@ impl Text {
         tag(self.has("To"))
     }
 
-    pub fn from_tag(&self) -> String {
+    pub fn sender_tag(&self) -> String {
         tag(self.has("From"))
     }
 }
