@@ -23,7 +23,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         played += report.contacts;
         inputs += report.inputs;
         if days <= 5 {
-            println!("{report:#?}\nservice level {} ‰", report.service_level());
+            println!(
+                "{report:#?}\nservice level {} ‰, {:.0} contacts/s",
+                report.service_level(),
+                report.contacts_per_s()
+            );
         }
     }
     let took = began.elapsed().as_secs_f64();

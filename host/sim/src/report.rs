@@ -19,6 +19,8 @@ pub struct Report {
     pub effects: u64,
     /// From the first to the last, in simulated time.
     pub lasted: Duration,
+    /// How long it took to play, in real time: all else is the same whenever the seed is.
+    pub took: Duration,
     /// Contacts that began, and ended.
     pub contacts: u64,
     /// Calls that were refused.
@@ -58,6 +60,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Contacts played in a second of real time.
+    pub fn contacts_per_s(&self) -> f64 {
+        self.contacts as f64 / self.took.as_secs_f64().max(1e-9)
+    }
+
     /// The share of places answered within 20 s, out of a thousand; those that were left by flows don't count.
     pub fn service_level(&self) -> u64 {
         (self.answered_in_time * 1000).checked_div(self.answered + self.abandoned).unwrap_or(1000)
@@ -153,8 +160,8 @@ impl Tally {
         }
     }
 
-    pub(crate) fn report(self, seed: u64, inputs: u64, lasted: Duration) -> Report {
+    pub(crate) fn report(self, seed: u64, inputs: u64, lasted: Duration, took: Duration) -> Report {
         let mean_wait_ms = self.waited_ms.checked_div(self.report.answered).unwrap_or(0);
-        Report { seed, inputs, lasted, mean_wait_ms, ..self.report }
+        Report { seed, inputs, lasted, took, mean_wait_ms, ..self.report }
     }
 }

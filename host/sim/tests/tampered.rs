@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use cordboard_core::board::Effect;
+use cordboard_core::decision::ScoredBy;
 use cordboard_core::event::What;
 use cordboard_core::flow::{Answer, Reply, Request};
 use cordboard_core::journal::{Frame, decode, encode};
@@ -229,7 +230,7 @@ fn routing() {
     };
     noticed(changed(moved), "a position counts who is served before");
     let passed_over = |effect: &mut Effect| match effect {
-        Effect::KeepDecision(decision) if decision.asked_at == decision.decided_at => {
+        Effect::KeepDecision(decision) if decision.scored_by == ScoredBy::LongestIdle => {
             !std::mem::take(&mut decision.assigned).is_empty()
         }
         _ => false,

@@ -21,6 +21,7 @@ use flows::{Act, Flow, Names};
 use people::Line;
 use setup::Setup;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
 
 /// 2026-03-02T08:00:00Z.
 const MORNING: Timestamp = Timestamp::from_ms(1_772_438_400_000);
@@ -30,6 +31,7 @@ const KEPT: usize = 24;
 pub(crate) struct Centre<'a> {
     plan: &'a Plan,
     seed: u64,
+    began: Instant,
     random: Random,
     now: Timestamp,
     step: u64,
@@ -58,6 +60,7 @@ impl<'a> Centre<'a> {
         Self {
             plan,
             seed,
+            began: Instant::now(),
             board: Board::new(TenantId::default_tenant(), random.next()),
             random,
             now: MORNING,
@@ -90,8 +93,9 @@ impl<'a> Centre<'a> {
         self.begin();
         while let Some(at) = self.next_at() {
             self.now = self.now.max(at);
-            let due = self.agenda.next_at() == Some(at);
-            let input = if due { self.agenda.pop().and_then(|what| self.happen(what)) } else { Some(Input::Tick) };
+            // What the board wants at a moment it wants before what comes in then: so it does within one input, too.
+            let board = self.board.poll_timeout().is_some_and(|due| due <= at);
+            let input = if board { Some(Input::Tick) } else { self.agenda.pop().and_then(|what| self.happen(what)) };
             if let Some(input) = input {
                 self.take(input)?;
                 if self.random.chance(self.plan.faults.strays)
@@ -147,6 +151,11 @@ impl<'a> Centre<'a> {
             Happening::Input(input) => Some(*input),
             Happening::Drain => {
                 self.drained = true;
+                // Not everybody has the patience to wait for the last call.
+                if self.random.chance(300) {
+                    let later = self.random.exponential(20_000);
+                    self.note(later, Happening::Input(Box::new(Input::Shutdown)));
+                }
                 Some(Input::Drain)
             }
         }
@@ -248,7 +257,7 @@ impl<'a> Centre<'a> {
         let timers = self.board.poll_timeout();
         let rest = rest.and_then(|()| holds(timers.is_none(), "no timer is left in the end", || format!("{timers:?}")));
         rest.map_err(|broken| self.violation(broken))?;
-        Ok(self.tally.report(self.seed, self.step, self.now.since(MORNING)))
+        Ok(self.tally.report(self.seed, self.step, self.now.since(MORNING), self.began.elapsed()))
     }
 
     fn violation(&self, broken: Broken) -> Box<Violation> {

@@ -178,6 +178,10 @@ impl Centre<'_> {
             self.note(next, Happening::Agent(agent.clone()));
         }
         if !self.registered.contains(&agent) {
+            // Wanted before the phone is there.
+            if self.random.chance(200) {
+                return Input::AgentWants(agent, WantedState::Ready);
+            }
             self.registered.insert(agent.clone());
             return Input::PhoneRegistered(agent);
         }

@@ -154,7 +154,7 @@ impl Watch {
             }
             None => {
                 if let Some(contact) = contact {
-                    contact.gone = true;
+                    contact.gone.get_or_insert(self.now);
                 }
             }
         }

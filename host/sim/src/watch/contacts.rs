@@ -1,13 +1,13 @@
 //! Contacts: each begins once, ends once, and leaves a record that its journal agrees with. Their flows' calls get one
 //! reply each. Versions are there as long as somebody needs them.
 
-use super::{Held, Leg, Run, Waits, Watch, Watched, holds};
+use super::{Held, Leg, Pending, Run, Waits, Watch, Watched, holds};
 use cordboard_core::board::Effect;
 use cordboard_core::event::What;
 use cordboard_core::flow::{Address, ContactError, LookupError, Reply, Request};
 use cordboard_core::ids::{ContactId, Version};
 use cordboard_core::journal::Journal;
-use cordboard_core::record::EndReason;
+use cordboard_core::record::{EndReason, OfferResult};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
@@ -37,8 +37,11 @@ impl Watch {
                 pending: None,
                 run: None,
                 version: None,
-                gone: false,
+                continuing: false,
+                gone: None,
+                settled: None,
                 waits: None,
+                place: None,
                 popped: None,
                 agent_leg: None,
                 recorded: None,
@@ -52,7 +55,7 @@ impl Watch {
             Effect::StartFlow { contact, run, version, .. } => {
                 self.usable(*version)?;
                 let watched = self.live(*contact)?;
-                let other = watched.run.replace(Run { id: *run, calling: false });
+                let other = watched.run.replace(Run { id: *run, calling: false, tidied: 0 });
                 let segment = watched.journal.segments.last().map(|segment| segment.version);
                 watched.version = Some(*version);
                 holds(other.is_none(), "a contact has one run at a time", || format!("{contact}: {other:?}, {run}"))?;
@@ -208,12 +211,16 @@ impl Watch {
                 let now = self.now;
                 self.acted(id, |request| matches!(request, Request::Enqueue(_)), false)?;
                 let watched = self.live(id)?;
-                let (priority, skills) = match watched.pending.as_ref().map(|pending| &pending.request) {
-                    Some(Request::Enqueue(request)) => (request.priority, request.skills.clone()),
+                let (entry, priority, skills) = match &watched.pending {
+                    Some(Pending { entry, request: Request::Enqueue(request), .. }) => {
+                        (Some(*entry), request.priority, request.skills.clone())
+                    }
                     // The safe flow.
-                    Some(_) | None => (0, Vec::new()),
+                    Some(_) | None => (None, 0, Vec::new()),
                 };
                 let turn = (Reverse(priority), now, id);
+                watched.settled = None;
+                watched.place = entry;
                 let other = watched.waits.replace(Waits { queue: queue.clone(), skills, turn });
                 self.queues.entry(queue.clone()).or_default().offered += 1;
                 holds(other.is_none(), "a contact holds one place", || format!("{id}: {other:?}, {queue}"))?;
@@ -224,7 +231,11 @@ impl Watch {
                 })
             }
             What::LeftQueue { queue, outcome, .. } => {
-                let waits = self.live(id)?.waits.take();
+                let watched = self.live(id)?;
+                if *outcome == "lost" {
+                    watched.settled = watched.place;
+                }
+                let waits = watched.waits.take();
                 let counted = self.queues.entry(queue.clone()).or_default();
                 match *outcome {
                     "abandoned" => counted.abandoned += 1,
@@ -239,6 +250,16 @@ impl Watch {
                 let leg = self.busy.get(agent).and_then(|leg| self.legs.get(leg));
                 let bridged = leg.is_some_and(|leg| leg.contact == id && leg.bridged.is_some());
                 holds(bridged, "who is connected is bridged", || format!("{id}, {agent}"))
+            }
+            What::OfferEnded { agent, result: OfferResult::TimedOut, .. } => {
+                let rung = self.legs.values().rfind(|leg| leg.contact == id && leg.agent.as_ref() == Some(agent));
+                let answered = rung.is_some_and(|leg| leg.up && leg.quiet_since < self.now);
+                holds(!answered, "an agent who answered is not given up", || format!("{id}, {agent}"))
+            }
+            What::TalkEnded { .. } => {
+                let watched = self.live(id)?;
+                watched.settled = watched.place;
+                Ok(())
             }
             What::ScreenPop { agent, .. } => {
                 self.live(id)?.popped = Some(agent.clone());

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How long somebody may wait for somebody who is ready, at most: a missed offer's pause, the time until a queue is
 /// looked at again, and the scorer's time, twice.
 const MATCHED_WITHIN_MS: u64 = 25_000;
+/// How long a flow has once the person is gone.
+const TIDY_MS: u64 = 5_000;
 /// How long the store may take before an act.
 const STORED_WITHIN_MS: u64 = 20_000;
 
@@ -55,6 +57,11 @@ impl Watch {
         let serving: BTreeMap<ContactId, Option<AgentId>> =
             contacts.iter().map(|view| (view.id, place(view))).collect();
         let mut served = BTreeSet::new();
+        // Who was removed in a talk is there until it is over.
+        let shown: BTreeSet<&AgentId> = agents.iter().map(|view| &view.agent.id).collect();
+        let missing = self.agents_put.iter().any(|agent| !shown.contains(agent));
+        let gone = shown.iter().any(|agent| !self.agents_put.contains(*agent) && !self.busy.contains_key(*agent));
+        holds(!missing && !gone, "the board shows the agents that are set up", || format!("{shown:?}"))?;
         for view in agents {
             let (id, busy) = (&view.agent.id, self.busy.get(&view.agent.id));
             let contact = match &view.state {
@@ -81,6 +88,8 @@ impl Watch {
     }
 
     fn same_queues(&self, queues: &[QueueView]) -> Held {
+        let shown: BTreeSet<_> = queues.iter().map(|view| view.queue.name.clone()).collect();
+        holds(shown == self.queues_put, "the board shows the queues that are set up", || format!("{shown:?}"))?;
         for view in queues {
             let name = &view.queue.name;
             let waits = |contact: &&super::Watched| contact.waits.as_ref().is_some_and(|waits| waits.queue == *name);
@@ -118,6 +127,8 @@ impl Watch {
 
     fn nobody_stuck(&self) -> Held {
         for (id, contact) in &self.contacts {
+            let tidying_ms = contact.gone.map_or(0, |since| self.now.ms_since(since));
+            holds(tidying_ms <= TIDY_MS, super::journals::TIDY, || format!("{id}: {tidying_ms} ms"))?;
             let Some(pending) = &contact.pending else { continue };
             let at_most = match &pending.request {
                 // A talk has no limit.

@@ -1,9 +1,13 @@
 //! Journals: every frame follows from those before, and no act precedes its durable intent.
 
 use super::{Held, Pending, Watch, holds};
-use cordboard_core::flow::{Answer, Reply, Request};
+use cordboard_core::flow::{Answer, Reply, Request, WaitStatus};
 use cordboard_core::ids::ContactId;
 use cordboard_core::journal::{Frame, decode};
+
+/// Journal rule 24, and the contract.
+const MAX_TIDY_CALLS: u32 = 32;
+pub(super) const TIDY: &str = "a flow has 32 calls and five seconds to tidy up";
 
 const INTENT_FIRST: &str = "an act comes after its intent is durable";
 
@@ -21,10 +25,21 @@ impl Watch {
         };
         let applied = watched.journal.apply(frame.clone());
         holds(applied.is_ok(), "a journal reads back", || format!("{id}: frame {number}: {applied:?}"))?;
+        let continued = matches!(frame, Frame::Continued { .. });
+        let due = std::mem::replace(&mut watched.continuing, false);
+        holds(continued == due, "a flow that goes on as another begins a fresh journal", || {
+            format!("{id}: {frame:?}")
+        })?;
         match frame {
             Frame::Call { entry, at, request } => {
+                let run = watched.run.as_mut().filter(|_| watched.gone.is_some());
+                let tidied = run.map_or(0, |run| {
+                    run.tidied += 1;
+                    run.tidied
+                });
+                holds(tidied <= MAX_TIDY_CALLS, TIDY, || format!("{id}: {tidied} calls"))?;
                 watched.released = unhealthy;
-                let awaited = sync || unhealthy || watched.gone || !request.acts();
+                let awaited = sync || unhealthy || watched.gone.is_some() || !request.acts();
                 let bad = cordboard_core::flow::check(&request).is_err();
                 let (pending, acts) = (watched.pending.is_some(), request.acts());
                 watched.pending = Some(Pending { entry, frame: number, since: at, request });
@@ -47,6 +62,11 @@ impl Watch {
                 holds(!secret || !open, "a secret's digits are not kept", || format!("{id}: {reply:?}"))?;
                 // Nobody waits for the answer any more.
                 self.lookups.retain(|_, (contact, _)| *contact != id);
+                if let Some(Pending { request: Request::Wait { waiting, .. }, .. }) = &pending {
+                    self.wait_over(id, *waiting, &reply)?;
+                }
+                let goes_on = matches!(&pending, Some(Pending { request: Request::ContinueAs { .. }, .. }));
+                self.live(id)?.continuing = goes_on && reply == Reply::Done;
                 let fit = pending.as_ref().is_some_and(|pending| pending.entry == entry);
                 holds(fit, "an outcome is that of the pending call", || format!("{id}: {entry}, {pending:?}"))
             }
@@ -58,12 +78,20 @@ impl Watch {
         }
     }
 
+    /// A talk, or the loss of the place, is told by the next wait.
+    fn wait_over(&mut self, id: ContactId, place: u64, reply: &Reply) -> Held {
+        let watched = self.live(id)?;
+        let told = matches!(reply, Reply::Waited(WaitStatus::Talked(_) | WaitStatus::Lost(_)));
+        let due = watched.settled.take_if(|settled| *settled == place).is_some() && watched.gone.is_none();
+        holds(told == due, "a wait tells how the place ended, once", || format!("{id}: place {place}: {reply:?}"))
+    }
+
     /// The pending call, if it is such a one, has acted on the world: its intent is durable, the store failed
     /// meanwhile, or (for an outcome) there is no person any more to act on.
     pub(super) fn acted(&mut self, id: ContactId, such: impl Fn(&Request) -> bool, outcome: bool) -> Held {
         let watched = self.live(id)?;
         let Some(pending) = watched.pending.as_ref().filter(|pending| such(&pending.request)) else { return Ok(()) };
-        let so = pending.frame < watched.durable || watched.released || (outcome && watched.gone);
+        let so = pending.frame < watched.durable || watched.released || (outcome && watched.gone.is_some());
         holds(so, INTENT_FIRST, || {
             format!("{id}: entry {} ({}), frame {}", pending.entry, pending.request.name(), pending.frame)
         })

@@ -51,6 +51,8 @@ struct Run {
     id: RunId,
     /// It made a call that it has no reply to.
     calling: bool,
+    /// Calls since the person is gone.
+    tidied: u32,
 }
 
 /// A contact, as inputs and effects show it.
@@ -66,10 +68,16 @@ struct Watched {
     pending: Option<Pending>,
     run: Option<Run>,
     version: Option<Version>,
-    /// The person is gone, or was sent away.
-    gone: bool,
+    /// The flow goes on as another: its journal ends here.
+    continuing: bool,
+    /// Since when the person is gone, or was sent away.
+    gone: Option<Timestamp>,
     /// Waits in a queue; an offer doesn't change it.
     waits: Option<Waits>,
+    /// The entry that made the latest place; none: the safe flow's.
+    place: Option<u64>,
+    /// The flow's place that was lost, or ended with a talk: the next `wait` for it says so.
+    settled: Option<u64>,
     /// Whom the screen was popped for, not rung yet.
     popped: Option<AgentId>,
     /// The agent's call that belongs to it.
@@ -140,6 +148,9 @@ pub struct Watch {
     /// Since when a pair that could be matched was seen not to be.
     idle_pairs: BTreeMap<(ContactId, AgentId), Timestamp>,
     settings: Settings,
+    /// Agents and queues that are set up.
+    agents_put: BTreeSet<AgentId>,
+    queues_put: BTreeSet<QueueName>,
     unhealthy: bool,
     draining: bool,
     drained: bool,
@@ -226,7 +237,19 @@ impl Watch {
                 self.deployments.remove(name);
             }
             // A queue's decision goes with it, and nobody here knows whose that is.
-            Input::RemoveQueue(_) => self.scoring.clear(),
+            Input::RemoveQueue(name) => {
+                self.scoring.clear();
+                self.queues_put.remove(name);
+            }
+            Input::PutQueue(queue) => {
+                self.queues_put.insert(queue.name.clone());
+            }
+            Input::PutAgent(agent) => {
+                self.agents_put.insert(agent.id.clone());
+            }
+            Input::RemoveAgent(agent) => {
+                self.agents_put.remove(agent);
+            }
             Input::Drain | Input::Shutdown => self.draining = true,
             Input::PutSettings(settings) => self.settings = settings.clone(),
             Input::Tick
@@ -235,10 +258,7 @@ impl Watch {
             | Input::AgentWants(..)
             | Input::SetAttribute { .. }
             | Input::PutEntryPoint(_)
-            | Input::RemoveEntryPoint(_)
-            | Input::PutQueue(_)
-            | Input::PutAgent(_)
-            | Input::RemoveAgent(_) => {}
+            | Input::RemoveEntryPoint(_) => {}
         }
         Ok(())
     }
@@ -287,6 +307,7 @@ impl Watch {
                 | What::LeftQueue { .. }
                 | What::Connected { .. }
                 | What::ScreenPop { .. }
+                | What::OfferEnded { .. }
                 | What::TalkEnded { .. },
                 Some(id),
             ) => self.queued(id, &event.what),

@@ -1,7 +1,7 @@
 //! Decisions: made of what was asked, about who is there.
 
 use super::{Held, Watch, holds};
-use cordboard_core::decision::{ContactRow, Decision, ScoreRequest};
+use cordboard_core::decision::{ContactRow, Decision, ScoreRequest, ScoredBy};
 use std::collections::BTreeSet;
 
 impl Watch {
@@ -50,7 +50,7 @@ impl Watch {
             let busy = self.busy.get(agent);
             holds(busy.is_none(), "an agent serves one contact", || format!("{agent}: {busy:?}"))?;
         }
-        if decision.asked_at == decision.decided_at {
+        if decision.scored_by == ScoredBy::LongestIdle {
             Self::nobody_passed_over(decision)?;
         }
         // Refused, not forgotten: their time begins anew.
@@ -68,7 +68,7 @@ impl Watch {
         holds(turns.is_sorted(), "contacts are considered in their turn", || format!("{turns:?}"))
     }
 
-    /// Nothing has changed since the scores were made: each contact is served that can be, together with those before.
+    /// Without a scorer nothing has changed since the scores were made: each contact is served that can be, together with those before.
     fn nobody_passed_over(decision: &Decision) -> Held {
         let columns = decision.agents.len().max(1);
         let pairs: Vec<Vec<bool>> = decision
