@@ -162,16 +162,27 @@ impl PluginHost {
     /// # Errors
     /// What is wrong with the component, its limits or its egress.
     pub async fn load(&self, version: Version, spec: LoadSpec) -> Result<LoadedInfo, LoadError> {
-        if let Some(loaded) = self.0.get(version) {
-            return Ok(loaded.info.clone());
+        match self.0.get(version) {
+            Some(loaded) => Ok(loaded.info.clone()),
+            None => self.reload(version, spec).await,
         }
+    }
+
+    /// Loads a version, in place of what is loaded of it: what it was granted has changed. Runs in progress go on with
+    /// what they had.
+    ///
+    /// # Errors
+    /// As [`PluginHost::load`]; what was loaded stays.
+    pub async fn reload(&self, version: Version, spec: LoadSpec) -> Result<LoadedInfo, LoadError> {
         let Ok(turn) = self.0.compile_turn.acquire().await else {
             return Err(LoadError::Compile("the host is stopping".into()));
         };
         let loaded = Arc::new(self.0.compile(version, spec).await?);
         drop(turn);
         let info = loaded.info.clone();
-        self.0.versions().loaded.insert(version, loaded);
+        let before = self.0.versions().loaded.insert(version, loaded);
+        // After the lock: the last hold on a compiled component may go here.
+        drop(before);
         tracing::info!(version = %version.short(), world = %info.world, compile_ms = info.compile_ms, "plugin loaded");
         Ok(info)
     }

@@ -187,9 +187,9 @@ fn parts(name: &str) -> Option<(&str, &str, &str)> {
 
 fn contract(exports: &[String]) -> Result<&'static Contract, UploadError> {
     let known = || CONTRACTS.iter().map(|c| format!("{}/guest@{}", c.package, c.version)).collect::<Vec<_>>();
-    let is_guest = |name: &str| parts(name).is_some_and(|(package, interface, _)| {
-        package.starts_with("cordboard:") && interface == "guest"
-    });
+    let is_guest = |name: &str| {
+        parts(name).is_some_and(|(package, interface, _)| package.starts_with("cordboard:") && interface == "guest")
+    };
     let mut guests = exports.iter().filter(|name| is_guest(name));
     let Some(found) = guests.next() else {
         let exports = exports.iter().map(|name| shown(name)).collect();

@@ -78,12 +78,7 @@ impl conversation::HostContact for Guest<FlowPort> {
         Ok(c::attribute(self.call(Request::Attribute(name)).await?.reply))
     }
 
-    async fn set_attribute(
-        &mut self,
-        _: Contact,
-        name: String,
-        value: String,
-    ) -> Result<Result<(), t::ContactError>> {
+    async fn set_attribute(&mut self, _: Contact, name: String, value: String) -> Result<Result<(), t::ContactError>> {
         self.plain(Request::SetAttribute(name, value)).await
     }
 
@@ -143,20 +138,11 @@ impl conversation::HostContact for Guest<FlowPort> {
         }
     }
 
-    async fn choose(
-        &mut self,
-        _: Contact,
-        name: String,
-        weights: Vec<u32>,
-    ) -> Result<Result<u32, t::ContactError>> {
+    async fn choose(&mut self, _: Contact, name: String, weights: Vec<u32>) -> Result<Result<u32, t::ContactError>> {
         Ok(c::chosen(self.call(Request::Choose { name, weights }).await?.reply))
     }
 
-    async fn enqueue(
-        &mut self,
-        _: Contact,
-        request: t::QueueRequest,
-    ) -> Result<Result<Waiting, t::ContactError>> {
+    async fn enqueue(&mut self, _: Contact, request: t::QueueRequest) -> Result<Result<Waiting, t::ContactError>> {
         let answered = self.call(Request::Enqueue(c::queue_request(request))).await?;
         match c::enqueued(answered.reply) {
             Ok(()) => Ok(Ok(self.table.push(WaitingHandle { entry: answered.entry })?)),

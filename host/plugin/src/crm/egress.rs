@@ -115,7 +115,11 @@ impl Target {
         }
         match address.to_canonical() {
             IpAddr::V4(v4) => {
-                !(v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast())
+                !(v4.is_loopback()
+                    || v4.is_link_local()
+                    || v4.is_unspecified()
+                    || v4.is_multicast()
+                    || v4.is_broadcast())
             }
             IpAddr::V6(v6) => {
                 !(v6.is_loopback() || v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast())
@@ -162,6 +166,7 @@ async fn send(target: Target, request: Request<WasiBody>, options: RequestOption
         .await
         .map_err(Error::Hyper)?;
     let mut connection = Box::pin(connection);
+    let mut over = None;
     let response = {
         let sending = sender.send_request(outgoing(request)?);
         let first_byte = options.first_byte_timeout.unwrap_or(Duration::MAX);
@@ -171,13 +176,23 @@ async fn send(target: Target, request: Request<WasiBody>, options: RequestOption
             biased;
             sent = &mut sending => sent,
             ended = &mut connection => {
-                ended.map_err(Error::Hyper)?;
-                return Err(Error::ConnectionTerminated);
+                over = Some(ended);
+                // A back-end that closes at once: its response came together with the end.
+                sending.await
             }
         }
     };
-    let response = response.map_err(|_| Error::ConnectionReadTimeout)?.map_err(Error::Hyper)?;
-    let driver = async move { connection.await.map_err(Error::Hyper) };
+    let response = response.map_err(|_| Error::ConnectionReadTimeout)?;
+    let response = match (response, &over) {
+        (Err(_), Some(Ok(()))) => return Err(Error::ConnectionTerminated),
+        (response, _) => response.map_err(Error::Hyper)?,
+    };
+    let driver = async move {
+        match over {
+            Some(ended) => ended.map_err(Error::Hyper),
+            None => connection.await.map_err(Error::Hyper),
+        }
+    };
     Ok((incoming(response), Box::new(driver)))
 }
 

@@ -3,7 +3,7 @@
 use super::{ContactHandle, FlowHandle, FlowMessage, FlowPort, FlowStart, Gate, RunCost};
 use crate::bindings::flow_0_1_0::{FlowPre, flow_end};
 use crate::config::Limits;
-use crate::guest::{Birth, Guest, LogLevel, LogSink, Meter, SeededRandom, StepDeadline, VirtualClock};
+use crate::guest::{Birth, Guest, HOSTCALL_BYTES, LogLevel, LogSink, Meter, SeededRandom, StepDeadline, VirtualClock};
 use crate::guest::{metered, shortened};
 use cordboard_core::flow::{Address, Channel, RunEnd};
 use cordboard_core::ids::{ContactId, RunId};
@@ -171,6 +171,10 @@ pub(crate) fn failure(limit_hit: Option<&str>, error: &wasmtime::Error) -> RunEn
     }
     if matches!(error.downcast_ref(), Some(wasmtime::component::ResourceTableError::Full)) {
         return RunEnd::Limit(format!("handles: {error:#}"));
+    }
+    // The engine keeps this error's type to itself; its version is pinned, and a test holds on to the text.
+    if error.root_cause().to_string().contains("fuel allocated for hostcalls") {
+        return RunEnd::Limit(format!("bytes handed over in one host call: more than {HOSTCALL_BYTES}"));
     }
     RunEnd::Trap(shortened(&format!("{error:?}"), MAX_TEXT_BYTES))
 }

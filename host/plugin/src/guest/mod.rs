@@ -10,8 +10,8 @@ mod random;
 pub(crate) use clock::VirtualClock;
 pub(crate) use limiter::Limiter;
 pub(crate) use linker::{Clocks, linker};
-pub(crate) use log::{Bucket, GuestLog, LogSink, shortened};
 pub use log::LogLevel;
+pub(crate) use log::{Bucket, GuestLog, LogSink, shortened};
 pub(crate) use meter::{Meter, StepDeadline, metered};
 pub(crate) use random::SeededRandom;
 
@@ -22,7 +22,7 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// Bytes a guest may hand over in one host call; the engine's default of 128 MiB would be an attack's best friend.
-const HOSTCALL_BYTES: usize = 2 << 20;
+pub(crate) const HOSTCALL_BYTES: usize = 2 << 20;
 
 /// The state of one store. `R` is what its world adds.
 pub(crate) struct Guest<R> {

@@ -13,11 +13,7 @@ pub(super) fn channel(channel: core::Channel) -> t::Channel {
 }
 
 pub(super) fn address(address: &core::Address) -> t::Address {
-    t::Address {
-        uri: address.uri.clone(),
-        number: address.number.clone(),
-        display_name: address.display_name.clone(),
-    }
+    t::Address { uri: address.uri.clone(), number: address.number.clone(), display_name: address.display_name.clone() }
 }
 
 pub(super) fn prompt(prompt: t::Prompt) -> core::Prompt {

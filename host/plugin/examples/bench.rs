@@ -1,0 +1,57 @@
+//! What plugins cost, as JSON lines: `{"name": …, …}`. `cargo xtask bench` runs it; the guests must be built.
+#![allow(clippy::print_stdout, reason = "what it is for")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "no service")]
+
+#[path = "bench/decision.rs"]
+mod decision;
+#[path = "bench/flows.rs"]
+mod flows;
+#[path = "bench/scores.rs"]
+mod scores;
+
+use cordboard_core::ids::{Digest, Version};
+use cordboard_plugin::{Limits, LoadSpec, PluginConfig, PluginHost};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A host with room for what is measured.
+fn host() -> PluginHost {
+    PluginHost::start(PluginConfig { max_flow_instances: 1200, ..PluginConfig::default() }).unwrap()
+}
+
+/// Loads a guest without configuration, as fast as it likes.
+async fn load(host: &PluginHost, name: &str) -> Version {
+    let folder = match std::env::var_os("CORDBOARD_PLUGINS_DIR") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins"),
+    };
+    let path = folder.join(format!("{name}.wasm"));
+    let component: Vec<u8> = std::fs::read(&path).unwrap_or_else(|error| {
+        panic!("{}: {error}; run `cargo xtask plugins`", path.display());
+    });
+    let limits = Limits { calls_per_second: 1_000_000, max_calls: u64::MAX, ..Limits::default() };
+    let version = Digest::of(&component);
+    let spec = LoadSpec { component: component.into(), config: Vec::new(), limits, egress: Vec::new() };
+    host.load(version, spec).await.unwrap();
+    version
+}
+
+/// Median and 99th percentile of a sample, in microseconds.
+fn percentiles(mut sample: Vec<Duration>) -> (f64, f64) {
+    sample.sort_unstable();
+    let at = |share: f64| sample[((sample.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
+    (at(0.5), at(0.99))
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let host = host();
+        let probe = load(&host, "probe-flow").await;
+        flows::instantiation(&host, probe).await;
+        let call_us = flows::host_call(&host, probe).await;
+        decision::webhook(call_us).await;
+        scores::scorer(&host, load(&host, "skills-scorer").await).await;
+        flows::parked(&host, probe).await;
+    });
+}

@@ -1,0 +1,63 @@
+//! A decision over 100 agents of 256 numbers: through the plugin, and by the same function called natively.
+
+use crate::percentiles;
+use cordboard_core::ids::Version;
+use cordboard_plugin::{PluginHost, ScoreInput};
+use skills_scorer::scoring::{Plan, Weights, score_agents};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+const AGENTS: usize = 100;
+const COLUMNS: usize = 256;
+const DECISIONS: usize = 2000;
+
+pub(crate) async fn scorer(host: &PluginHost, version: Version) {
+    let common = (0..COLUMNS - 2).map(|number| format!("attribute-{number}"));
+    let contact: Arc<[String]> =
+        ["priority".to_owned(), "waited-ms".to_owned()].into_iter().chain(common.clone()).collect();
+    let agent: Arc<[String]> = ["idle-ms".to_owned(), "handled".to_owned()].into_iter().chain(common).collect();
+    let numbers = |seed: usize, count: usize| -> Vec<f32> {
+        (0..count).map(|at| ((at * 7919 + seed) % 1000) as f32 / 1000.0).collect()
+    };
+    let (row, agents) = (numbers(1, COLUMNS), numbers(2, AGENTS * COLUMNS));
+    let input = ScoreInput {
+        contact_columns: Arc::clone(&contact),
+        agent_columns: Arc::clone(&agent),
+        contacts: vec![row.clone()],
+        agents: agents.clone(),
+        agent_count: AGENTS,
+        with_parts: false,
+    };
+    let mut through_plugin = Vec::with_capacity(DECISIONS);
+    for _ in 0..DECISIONS {
+        let input = input.clone();
+        let began = Instant::now();
+        black_box(host.score(version, input).await.unwrap());
+        through_plugin.push(began.elapsed());
+    }
+    // The plugin selects every column but `waited-ms`, in an order of its own; so does the native side, each time.
+    let plan = Plan::new(Weights::default(), &contact, &agent).unwrap();
+    let places = |columns: &[String], wanted: &[String]| -> Vec<usize> {
+        wanted.iter().map(|name| columns.iter().position(|column| column == name).unwrap()).collect()
+    };
+    let of_contact = places(&contact, plan.contact_columns());
+    let of_agent = places(&agent, plan.agent_columns());
+    let mut native = Vec::with_capacity(DECISIONS);
+    let mut rule = Vec::with_capacity(DECISIONS);
+    for _ in 0..DECISIONS {
+        let began = Instant::now();
+        let row: Vec<f32> = of_contact.iter().map(|at| row[*at]).collect();
+        let agents: Vec<f32> = agents.chunks(COLUMNS).flat_map(|agent| of_agent.iter().map(|at| agent[*at])).collect();
+        let selected = Instant::now();
+        black_box(score_agents(&plan, black_box(&row), black_box(&agents), false).unwrap());
+        rule.push(selected.elapsed());
+        native.push(began.elapsed());
+    }
+    let ((p50, p99), (native, native_p99), (rule, _)) =
+        (percentiles(through_plugin), percentiles(native), percentiles(rule));
+    let ratio = p50 / native;
+    println!(
+        r#"{{"name":"scorer","unit":"us","p50":{p50:.1},"p99":{p99:.1},"native_p50":{native:.1},"native_p99":{native_p99:.1},"native_rule_p50":{rule:.1},"times_native":{ratio:.2},"agents":{AGENTS},"columns":{COLUMNS},"samples":{DECISIONS}}}"#
+    );
+}

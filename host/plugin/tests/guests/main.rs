@@ -1,0 +1,15 @@
+//! The plugin host with real guests: `cargo xtask plugins` builds them. One program for all of it, since each that
+//! links the engine costs as much as compiling this one.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod clock;
+mod common;
+mod conversation;
+mod corpus;
+mod directories;
+mod hostile_flows;
+mod inert;
+mod lifecycle;
+mod manifests;
+mod scorers;
+mod uploads;
