@@ -228,6 +228,28 @@ impl Watch {
                     self.contacts.values_mut().for_each(|contact| contact.released = true);
                 }
             }
+            Input::Drain | Input::Shutdown => self.draining = true,
+            Input::PutDeployment(_)
+            | Input::RemoveDeployment(_)
+            | Input::PutQueue(_)
+            | Input::RemoveQueue(_)
+            | Input::PutAgent(_)
+            | Input::RemoveAgent(_)
+            | Input::PutSettings(_) => self.set_up(input),
+            Input::Tick
+            | Input::PhoneRegistered(_)
+            | Input::PhoneGone(_)
+            | Input::AgentWants(..)
+            | Input::SetAttribute { .. }
+            | Input::PutEntryPoint(_)
+            | Input::RemoveEntryPoint(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A document is put or removed.
+    fn set_up(&mut self, input: &Input) {
+        match input {
             Input::PutDeployment(deployment) => {
                 self.unloaded.remove(&deployment.version);
                 self.known.insert(deployment.version);
@@ -250,17 +272,9 @@ impl Watch {
             Input::RemoveAgent(agent) => {
                 self.agents_put.remove(agent);
             }
-            Input::Drain | Input::Shutdown => self.draining = true,
             Input::PutSettings(settings) => self.settings = settings.clone(),
-            Input::Tick
-            | Input::PhoneRegistered(_)
-            | Input::PhoneGone(_)
-            | Input::AgentWants(..)
-            | Input::SetAttribute { .. }
-            | Input::PutEntryPoint(_)
-            | Input::RemoveEntryPoint(_) => {}
+            _ => {}
         }
-        Ok(())
     }
 
     fn effect(&mut self, effect: &Effect) -> Held {
