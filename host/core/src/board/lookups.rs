@@ -4,14 +4,11 @@ use super::contact::Parked;
 use super::{Board, Effect};
 use crate::config::World;
 use crate::event::What;
-use crate::flow::{ContactError, LookupError, LookupKey, Profile, Reply};
+use crate::flow::{ContactError, LookupError, LookupKey, Profile, Reply, check_profile};
 use crate::ids::{ContactId, DeploymentName, LookupId, Version};
 
 /// Look-ups under way at once; more are `busy`.
 const MAX_IN_FLIGHT: usize = 10_000;
-/// What the flow contract allows of a profile, and what fits in a journal frame with room to spare.
-const MAX_FIELDS: usize = 512;
-const MAX_PROFILE_BYTES: usize = 512 * 1024;
 
 /// A look-up under way.
 #[derive(Clone, Copy, Debug)]
@@ -105,11 +102,7 @@ fn asked(parked: Option<&Parked>, lookup: LookupId) -> Option<(DeploymentName, c
 
 /// Directories are as little trusted as flows.
 fn within_bounds(profile: Profile) -> Result<Profile, LookupError> {
-    let name = profile.display_name.as_deref().map_or(0, str::len);
-    let fields: usize = profile.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if profile.fields.len() > MAX_FIELDS || profile.id.len() + name + fields > MAX_PROFILE_BYTES {
-        return Err(LookupError::Unavailable("the profile is too large".into()));
-    }
+    check_profile(&profile).map_err(LookupError::Unavailable)?;
     Ok(profile)
 }
 
