@@ -35,6 +35,8 @@ counters! {
         discarded_late,
         /// Packets that came twice.
         duplicates,
+        /// Audio packets whose timestamp doesn't go on where the one before them ended.
+        timestamp_jumps,
         /// What came and isn't RTP, or of no payload type we know.
         malformed,
         /// Packets from an address that isn't the peer's.

@@ -28,6 +28,8 @@ pub(crate) struct Reception {
     transit: Option<i64>,
     /// In samples.
     jitter: f64,
+    /// The latest audio packet: its sequence number, and the timestamp the next should have.
+    latest_audio: Option<(u16, u32)>,
     reported: (u64, u64),
 }
 
@@ -35,7 +37,7 @@ impl Reception {
     pub(crate) fn new(ssrc: u32, sequence: u16) -> Self {
         let first = i64::from(sequence);
         // The first packet is counted by `on_packet`, so nothing came yet.
-        Self { ssrc, first, highest: first - 1, seen: 0, received: 0, lost_before: 0, transit: None, jitter: 0.0, reported: (0, 0) }
+        Self { ssrc, first, highest: first - 1, seen: 0, received: 0, lost_before: 0, transit: None, jitter: 0.0, latest_audio: None, reported: (0, 0) }
     }
 
     /// Sequence numbers beyond 16 bits, counted on from the first.
@@ -91,6 +93,12 @@ impl Reception {
         Verdict::New
     }
 
+    /// Whether an audio packet that follows another at once goes on where that one ended. One after a gap tells nothing.
+    pub(crate) fn goes_on(&mut self, sequence: u16, timestamp: u32, samples: u32) -> bool {
+        let before = self.latest_audio.replace((sequence, timestamp.wrapping_add(samples)));
+        before.is_none_or(|(latest, expected)| sequence != latest.wrapping_add(1) || timestamp == expected)
+    }
+
     /// RFC 3550 A.8. For audio only: the timestamp of an event stands while the event goes on.
     pub(crate) fn measure(&mut self, timestamp: u32, now_us: u64) {
         let arrival = (now_us as i64).wrapping_mul(8) / 1_000;
@@ -134,6 +142,16 @@ mod tests {
             assert_eq!(&found, verdicts, "{sequences:?}");
             assert_eq!(reception.lost(), *lost, "{sequences:?}");
         }
+    }
+
+    #[test]
+    fn a_jump_of_the_timestamp_is_seen_and_a_gap_is_none() {
+        let mut reception = Reception::new(1, 65_534);
+        let packets = [(65_534, 0, true), (65_535, 160, true), (0, 320, true), (1, 481, false), (2, 641, true)];
+        for (sequence, timestamp, goes_on) in packets {
+            assert_eq!(reception.goes_on(sequence, timestamp, 160), goes_on, "{sequence}");
+        }
+        assert!(reception.goes_on(4, 5_000, 160));
     }
 
     #[test]

@@ -101,6 +101,10 @@ impl Session {
             Kind::Audio(codec) => {
                 if let Some(reception) = &mut self.reception {
                     reception.measure(packet.timestamp(), now_us);
+                    let samples = u32::try_from(packet.payload().len()).unwrap_or(0);
+                    if !reception.goes_on(packet.sequence_number(), packet.timestamp(), samples) {
+                        self.stats.timestamp_jumps += 1;
+                    }
                 }
                 let samples = packet.payload().iter().map(|code| codec.decode(*code));
                 match self.jitter.insert(packet.timestamp(), samples) {
