@@ -26,18 +26,21 @@ struct Inner {
     live: broadcast::Sender<(u64, Arc<Event>)>,
 }
 
-#[derive(Default)]
 struct State {
-    /// The number of the last event; the first is 1.
+    /// Below the number of this run's first event.
+    start: u64,
+    /// The number of the last event.
     last: u64,
     kept: VecDeque<(u64, Arc<Event>)>,
     counting: Counting,
 }
 
 impl Events {
-    /// A stream with nothing in it.
-    pub fn new() -> Self {
-        Self(Arc::new(Inner { state: Mutex::default(), live: broadcast::Sender::new(LAG) }))
+    /// A stream with nothing in it. Its numbers go on from `start`: microseconds since the epoch, so that no two runs of
+    /// a host use the same.
+    pub(crate) fn new(start: u64) -> Self {
+        let state = State { start, last: start, kept: VecDeque::new(), counting: Counting::default() };
+        Self(Arc::new(Inner { state: Mutex::new(state), live: broadcast::Sender::new(LAG) }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -64,8 +67,8 @@ impl Events {
     pub fn subscribe(&self, after: Option<u64>) -> BoxStream<'static, Feed> {
         let state = self.state();
         let live = BroadcastStream::new(self.0.live.subscribe());
-        // A number we have not reached yet is of an earlier run of the host: nothing of it is known here.
-        let after = after.filter(|after| *after <= state.last);
+        // A number of an earlier run: all of this one is new to the reader. One we have not reached yet is no number.
+        let after = after.filter(|after| *after <= state.last).map(|after| after.max(state.start));
         let first_kept = state.kept.front().map_or(state.last + 1, |(number, _)| *number);
         let missed = after.map_or(0, |after| first_kept.saturating_sub(after + 1));
         let backlog: Vec<_> = match after {
@@ -103,47 +106,49 @@ mod tests {
     use super::*;
     use cordboard_core::time::Timestamp;
 
+    const START: u64 = 1_000_000;
+
     fn event(at: u64) -> Event {
         Event { at: Timestamp(at), contact: None, what: What::Answered }
     }
 
+    /// Counted from the run's start.
     fn number(feed: Option<Feed>) -> Option<u64> {
         match feed? {
-            Feed::Event(number, _) => Some(number),
+            Feed::Event(number, _) => Some(number - START),
             Feed::Missed(_) => None,
         }
     }
 
     #[tokio::test]
     async fn a_reader_who_comes_back_gets_what_it_missed_and_no_more() {
-        let events = Events::new();
+        let events = Events::new(START);
         for at in 0..5 {
             events.tell(event(at));
         }
-        let mut back = events.subscribe(Some(3));
+        let mut back = events.subscribe(Some(START + 3));
         let mut fresh = events.subscribe(None);
+        let mut of_an_earlier_run = events.subscribe(Some(77));
         events.tell(event(5));
-        assert_eq!(
-            [number(back.next().await), number(back.next().await), number(back.next().await)],
-            [Some(4), Some(5), Some(6)]
-        );
+        let next = [number(back.next().await), number(back.next().await), number(back.next().await)];
+        assert_eq!(next, [Some(4), Some(5), Some(6)]);
         assert_eq!(number(fresh.next().await), Some(6));
-        // Of an earlier run: from now on.
-        let mut stranger = events.subscribe(Some(1_000));
+        assert_eq!(number(of_an_earlier_run.next().await), Some(1));
+        let mut ahead = events.subscribe(Some(START + 1_000));
         events.tell(event(6));
-        assert_eq!(number(stranger.next().await), Some(7));
+        assert_eq!(number(ahead.next().await), Some(7));
     }
 
     #[tokio::test]
     async fn what_is_gone_is_counted() {
-        let events = Events::new();
+        let events = Events::new(START);
         let mut slow = events.subscribe(None);
         for at in 0..KEPT as u64 + 10 {
             events.tell(event(at));
         }
         assert!(matches!(slow.next().await, Some(Feed::Missed(10))));
         assert_eq!(number(slow.next().await), Some(11));
-        let mut late = events.subscribe(Some(4));
+        let mut late = events.subscribe(Some(START + 4));
         assert!(matches!(late.next().await, Some(Feed::Missed(6))));
         assert_eq!(number(late.next().await), Some(11));
     }

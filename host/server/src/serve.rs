@@ -130,7 +130,7 @@ async fn start(config: &Config) -> Result<Host> {
         sip,
         media,
         prompts,
-        events: Events::new(),
+        events: Events::new(clock.now().0),
         metrics: metrics::install()?,
         secrets,
         memory_mib,
