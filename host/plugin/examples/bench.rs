@@ -1,4 +1,5 @@
-//! What plugins cost, as JSON lines: `{"name": …, …}`. `cargo xtask bench` runs it; the guests must be built.
+//! What plugins cost: lines of `NAME: FIGURES` for `cargo xtask bench`, or JSON lines with `--json`. The guests must be
+//! built.
 #![allow(clippy::print_stdout, reason = "what it is for")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "no service")]
 
@@ -41,6 +42,21 @@ fn percentiles(mut sample: Vec<Duration>) -> (f64, f64) {
     sample.sort_unstable();
     let at = |share: f64| sample[((sample.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
     (at(0.5), at(0.99))
+}
+
+/// Prints what was measured, each figure with its name and unit.
+fn tell(name: &str, figures: &[(&str, f64, &str)], samples: usize) {
+    if std::env::args().any(|argument| argument == "--json") {
+        let figures: String = figures
+            .iter()
+            .map(|(figure, value, unit)| format!(r#""{}_{unit}":{value:.2},"#, figure.replace(' ', "_")))
+            .collect();
+        println!(r#"{{"name":"{name}",{figures}"samples":{samples}}}"#);
+    } else {
+        let figures: Vec<String> =
+            figures.iter().map(|(figure, value, unit)| format!("{figure} {value:.1} {unit}")).collect();
+        println!("{name}: {}", figures.join(", "));
+    }
 }
 
 fn main() {

@@ -180,7 +180,11 @@ impl PluginHost {
         let loaded = Arc::new(self.0.compile(version, spec).await?);
         drop(turn);
         let info = loaded.info.clone();
-        let before = self.0.versions().loaded.insert(version, loaded);
+        let mut versions = self.0.versions();
+        let before = versions.loaded.insert(version, loaded);
+        versions.draining.retain(|draining| draining.strong_count() > 0);
+        versions.draining.extend(before.as_ref().map(Arc::downgrade));
+        drop(versions);
         // After the lock: the last hold on a compiled component may go here.
         drop(before);
         tracing::info!(version = %version.short(), world = %info.world, compile_ms = info.compile_ms, "plugin loaded");

@@ -1,11 +1,11 @@
 //! What a flow costs: to begin, to call, to wait.
 
-use crate::percentiles;
+use crate::{percentiles, tell};
 use cordboard_core::flow::{Address, Channel, Reply, RunEnd};
 use cordboard_core::ids::{ContactId, RunId, Version};
 use cordboard_core::time::Timestamp;
 use cordboard_plugin::{FlowHandle, FlowMessage, FlowStart, PluginHost};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::mpsc;
 
 const STARTS: usize = 2000;
@@ -60,9 +60,8 @@ pub(crate) async fn instantiation(host: &PluginHost, probe: Version) {
     }
     let (p50, p99) = percentiles(sample);
     let cpu = cpu_us as f64 / STARTS as f64;
-    println!(
-        r#"{{"name":"instantiation","unit":"us","p50":{p50:.1},"p99":{p99:.1},"cpu_of_whole_run":{cpu:.1},"samples":{STARTS}}}"#
-    );
+    let figures = [("p50", p50, "us"), ("p99", p99, "us"), ("cpu of a whole run", cpu, "us")];
+    tell("a flow, from its start to its first call", &figures, STARTS);
 }
 
 /// One host call: out to another thread, answered there at once, and back in the guest. The median.
@@ -79,7 +78,7 @@ pub(crate) async fn host_call(host: &PluginHost, probe: Version) -> f64 {
     handle.reply(CALLS as u64 - 1, Timestamp(CALLS as u64), Reply::Attribute(None));
     end(&mut messages).await;
     let (p50, p99) = percentiles(sample);
-    println!(r#"{{"name":"host_call","unit":"us","p50":{p50:.1},"p99":{p99:.1},"samples":{}}}"#, CALLS - 1);
+    tell("a host call, out and back", &[("p50", p50, "us"), ("p99", p99, "us")], CALLS - 1);
     p50
 }
 
@@ -105,7 +104,5 @@ pub(crate) async fn parked(host: &PluginHost, probe: Version) {
     let per = |more: u64| more as f64 / PARKED as f64;
     let kib = per(resident_bytes().saturating_sub(resident)) / 1024.0;
     let maps = per(mappings().saturating_sub(mapped) as u64);
-    println!(r#"{{"name":"parked_flow","unit":"KiB","resident":{kib:.1},"mappings":{maps:.1},"samples":{PARKED}}}"#);
-    drop(runs);
-    tokio::time::sleep(Duration::from_millis(10)).await;
+    tell("a waiting flow", &[("resident", kib, "KiB"), ("mappings", maps, "pieces")], PARKED);
 }

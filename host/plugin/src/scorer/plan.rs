@@ -3,6 +3,7 @@
 use super::{ScoreInput, ScoreRow};
 use crate::bindings::scorer_0_1_0::types;
 use crate::error::ScoreError;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The contract's bounds.
@@ -14,12 +15,20 @@ const MAX_CONTACTS: usize = 1000;
 /// A score beyond this could not be told from its neighbours by thousandths.
 const MAX_SCORE: f64 = 1e12;
 
-/// What a configured scorer selected, as places in the columns offered.
+/// What a configured scorer selected.
 #[derive(Debug)]
 pub(super) struct Plan {
-    contact: Vec<usize>,
-    agent: Vec<usize>,
+    contact: Picked,
+    agent: Picked,
     pub(super) parts: Arc<[String]>,
+}
+
+/// Places in the columns offered, neighbours joined: most scorers want nearly all, in nearly their order, and a run
+/// of numbers is copied at once.
+#[derive(Debug)]
+struct Picked {
+    runs: Vec<Range<usize>>,
+    count: usize,
 }
 
 /// Whether the input's own sizes agree.
@@ -48,20 +57,25 @@ impl Plan {
             return Err("it names more than 16 parts, or one that isn't of 1 to 64 bytes".into());
         }
         Ok(Self {
-            contact: places(&offered.contact, &selection.contact)?,
-            agent: places(&offered.agent, &selection.agent)?,
+            contact: Picked::new(&offered.contact, &selection.contact)?,
+            agent: Picked::new(&offered.agent, &selection.agent)?,
             parts: selection.parts.into(),
         })
     }
 
     pub(super) fn contact(&self, row: &[f32]) -> Vec<f32> {
-        pick(&self.contact, row).collect()
+        let mut picked = Vec::with_capacity(self.contact.count);
+        self.contact.append(row, &mut picked);
+        picked
     }
 
     pub(super) fn agents(&self, input: &ScoreInput) -> Vec<f32> {
+        let mut picked = Vec::with_capacity(self.agent.count * input.agent_count);
         // An empty row is no chunk: without columns there are no numbers either.
-        let width = input.agent_columns.len().max(1);
-        input.agents.chunks(width).flat_map(|row| pick(&self.agent, row)).collect()
+        for row in input.agents.chunks(input.agent_columns.len().max(1)) {
+            self.agent.append(row, &mut picked);
+        }
+        picked
     }
 
     pub(super) fn row(&self, scores: types::Scores, input: &ScoreInput) -> Result<ScoreRow, ScoreError> {
@@ -92,21 +106,30 @@ fn thousandths(value: f32) -> Result<i64, ScoreError> {
     Ok((value * 1000.0).round() as i64)
 }
 
-fn pick<'a>(places: &'a [usize], row: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
-    places.iter().map(|at| row.get(*at).copied().unwrap_or(f32::NAN))
-}
-
-fn places(offered: &[String], wanted: &[String]) -> Result<Vec<usize>, String> {
-    if wanted.len() > MAX_COLUMNS {
-        return Err("it selects more than 256 columns".into());
+impl Picked {
+    fn new(offered: &[String], wanted: &[String]) -> Result<Self, String> {
+        if wanted.len() > MAX_COLUMNS {
+            return Err("it selects more than 256 columns".into());
+        }
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for name in wanted {
+            let place = offered.iter().position(|column| column == name);
+            let place = place
+                .ok_or_else(|| format!("it selects `{}`, which wasn't offered", crate::guest::shortened(name, 128)))?;
+            match runs.last_mut() {
+                Some(run) if run.end == place => run.end += 1,
+                _ => runs.push(place..place + 1),
+            }
+        }
+        Ok(Self { runs, count: wanted.len() })
     }
-    let place = |name: &String| {
-        offered
-            .iter()
-            .position(|column| column == name)
-            .ok_or_else(|| format!("it selects `{}`, which wasn't offered", crate::guest::shortened(name, 128)))
-    };
-    wanted.iter().map(place).collect()
+
+    /// Appends what is wanted of a row that has every column offered.
+    fn append(&self, row: &[f32], picked: &mut Vec<f32>) {
+        for run in &self.runs {
+            picked.extend_from_slice(row.get(run.clone()).unwrap_or_default());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +161,14 @@ mod tests {
         let plan = plan(&["b"], &["z", "x"], &[]).unwrap();
         assert_eq!(plan.contact(&[1.0, 2.0]), [2.0]);
         assert_eq!(plan.agents(&input()), [3.0, 1.0, 6.0, 4.0]);
+    }
+
+    #[test]
+    fn neighbours_are_copied_together() {
+        let plan = plan(&["a", "b", "a"], &["x", "y", "z", "y", "z"], &[]).unwrap();
+        assert_eq!((plan.contact.runs.len(), plan.agent.runs.len()), (2, 2));
+        assert_eq!(plan.contact(&[1.0, 2.0]), [1.0, 2.0, 1.0]);
+        assert_eq!(plan.agents(&input()), [1.0, 2.0, 3.0, 2.0, 3.0, 4.0, 5.0, 6.0, 5.0, 6.0]);
     }
 
     #[test]
