@@ -50,7 +50,6 @@ impl Events {
 
     /// Tells everybody. When this returns, the event is on its way to every reader: whatever is done next comes later.
     pub fn tell(&self, event: Event) {
-        log(&event);
         let mut state = self.state();
         state.counting.count(&event);
         state.last += 1;
@@ -61,6 +60,19 @@ impl Events {
         state.kept.push_back(told.clone());
         // Nobody listens: it is kept all the same. Sent under the lock, so that the order is one for all.
         let _ = self.0.live.send(told);
+    }
+
+    /// Writes what happens to the log, on a task of its own: the board's has no time for that.
+    pub(crate) fn log(&self) {
+        let mut feed = self.subscribe(None);
+        tokio::spawn(async move {
+            while let Some(next) = feed.next().await {
+                match next {
+                    Feed::Event(number, event) => log(number, &event),
+                    Feed::Missed(count) => warn!(count, "more happened than could be logged"),
+                }
+            }
+        });
     }
 
     /// Events from now on, or from behind number `after` as far as they are kept.
@@ -86,18 +98,29 @@ impl Events {
     }
 }
 
-/// What people read in the log: a contact's steps at INFO, what an operator must act on at WARN.
-fn log(event: &Event) {
-    let contact = event.contact.map(|contact| contact.to_string()).unwrap_or_default();
+/// What people read in the log: what happened at INFO, what an operator must act on at WARN, keys at DEBUG.
+fn log(number: u64, event: &Event) {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
+    let contact = event.contact.map(|contact| contact.to_string());
     match &event.what {
         What::StoreHealth { healthy: false, reason } => warn!("new contacts are refused: {reason}"),
         What::SteppedDown { reason, .. } => warn!(contact, "the flow failed, the safe flow takes over: {reason}"),
         What::Refused { cause: "emergency", dialled, .. } => {
             warn!(number = dialled.number, "an emergency call was refused: no emergency route is set up");
         }
-        What::Pressed { .. } => debug!(contact, "{:?}", event.what),
-        what if event.contact.is_some() => info!(contact, "{what:?}"),
-        what => info!("{what:?}"),
+        what => {
+            let told = cordboard_admin::cloud_event(number, event);
+            let kind = told.get("type").and_then(serde_json::Value::as_str).unwrap_or_default();
+            let kind = kind.strip_prefix("cordboard.").unwrap_or(kind);
+            let data = told.get("data").unwrap_or(&serde_json::Value::Null);
+            if matches!(what, What::Pressed { .. }) {
+                debug!(contact, "{kind} {data}");
+            } else {
+                info!(contact, "{kind} {data}");
+            }
+        }
     }
 }
 

@@ -137,6 +137,7 @@ async fn start(config: &Config) -> Result<Host> {
         clock,
         failures,
     };
+    parts.events.log();
     let sources = Sources { commands, sip: sip_received, media: media_received, flows: flows_received };
     let shell = tokio::spawn(shell::run(board, clock, sources, performer(&parts, flow_messages, keep)));
     serve_admin(config, parts, token, shell, writer).await
