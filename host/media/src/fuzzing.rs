@@ -39,7 +39,8 @@ pub fn sdp(bytes: &[u8]) -> bool {
 /// tick after each. How many packets were taken.
 pub fn rtp(mut bytes: &[u8]) -> u64 {
     let Some(agreed) = agreed() else { return 0 };
-    let mut session = Session::new(SessionId(1), Seeds { ssrc: 1, sequence: 65_530, timestamp: u32::MAX - 500 }, 1_000_000);
+    let mut session =
+        Session::new(SessionId(1), Seeds { ssrc: 1, sequence: 65_530, timestamp: u32::MAX - 500 }, 1_000_000);
     let mut events = Vec::new();
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4_000));
     let mut now_us = 0;

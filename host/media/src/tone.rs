@@ -40,7 +40,10 @@ pub fn dominant_tone(samples: &[i16], rate_hz: u32) -> Option<f32> {
 fn loudest(from: f32, to: f32, step: f32, energy: impl Fn(f32) -> f32) -> f32 {
     let steps = ((to - from) / step).ceil().max(0.0) as u32;
     let candidates = (0..=steps).map(|index| from + step * index as f32);
-    candidates.map(|hertz| (hertz, energy(hertz))).fold((from, -1.0), |best, next| if next.1 > best.1 { next } else { best }).0
+    candidates
+        .map(|hertz| (hertz, energy(hertz)))
+        .fold((from, -1.0), |best, next| if next.1 > best.1 { next } else { best })
+        .0
 }
 
 /// The low and the high frequency of a digit, in hertz. None for what is no digit.
@@ -81,10 +84,12 @@ mod tests {
             assert!(found.is_some_and(|found| (found - hertz).abs() < 3.0), "{hertz}: {found:?}");
         }
         let mut state = 1_u32;
-        let noise: Vec<i16> = (0..4_000).map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 18) as i16 - 8_192
-        }).collect();
+        let noise: Vec<i16> = (0..4_000)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 18) as i16 - 8_192
+            })
+            .collect();
         assert_eq!(dominant_tone(&noise, 8_000), None);
         assert_eq!(dominant_tone(&[0; 800], 8_000), None);
         assert_eq!(dominant_tone(&[], 8_000), None);

@@ -21,7 +21,9 @@ fn two_hundred_sessions_hear_each_other() {
     assert_eq!(figures.sessions, 200);
     assert_eq!(figures.commands_dropped + figures.events_dropped, 0);
     // The loopback loses nothing but what a full socket refuses.
-    let (lost, sent) = all().map(|session| stats(&plane.media, session)).fold((0, 0), |sum, now| (sum.0 + now.lost, sum.1 + now.packets_sent));
+    let (lost, sent) = all()
+        .map(|session| stats(&plane.media, session))
+        .fold((0, 0), |sum, now| (sum.0 + now.lost, sum.1 + now.packets_sent));
     assert!(lost * 100 <= sent, "{lost} of {sent} lost");
     all().for_each(|session| plane.media.close(session));
     assert_eq!(plane.media.plane_stats().sessions, 0);

@@ -62,7 +62,8 @@ fn playing_can_be_stopped_and_replaced() {
     let nothing = PlaySource { clips: vec![], repeat: true };
     a.media.play(from, 3, nothing);
     a.wait("the end of nothing", |event| {
-        matches!(event, MediaEvent::PlayFinished { play: 3, outcome: PlayOutcome::Completed, played_ms: 0, .. }).then_some(())
+        matches!(event, MediaEvent::PlayFinished { play: 3, outcome: PlayOutcome::Completed, played_ms: 0, .. })
+            .then_some(())
     });
 }
 
@@ -144,7 +145,8 @@ fn what_is_malformed_or_foreign_is_counted_and_ignored() {
     let intruder = UdpSocket::bind("127.0.0.1:0").unwrap();
     let mut packet = [0x55_u8; 172];
     packet[..12].copy_from_slice(&[0x80, 0, 0, 1, 0, 0, 0, 1, 9, 9, 9, 9]);
-    for datagram in [&b""[..], b"x", &[0; 12], &[0x80, 77, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1], &packet, &packet, &packet] {
+    for datagram in [&b""[..], b"x", &[0; 12], &[0x80, 77, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1], &packet, &packet, &packet]
+    {
         intruder.send_to(datagram, ("127.0.0.1", port)).unwrap();
     }
     until("the count", || {

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+// tidy: long-function: a table, a line or two each event.
 /// Every variant, its type, and the members of its data.
 fn every(text: &str) -> Vec<(What, &'static str, &'static str)> {
     let text = || text.to_owned();

@@ -26,7 +26,10 @@ impl MediaPlane {
     ///
     /// # Errors
     /// [`MediaError::NoAdvertisedAddress`], [`MediaError::Thread`]
-    pub fn start(config: MediaConfig, events: tokio::sync::mpsc::Sender<MediaEvent>) -> Result<MediaHandle, MediaError> {
+    pub fn start(
+        config: MediaConfig,
+        events: tokio::sync::mpsc::Sender<MediaEvent>,
+    ) -> Result<MediaHandle, MediaError> {
         let advertised = config.advertised_ip.unwrap_or(config.bind_ip);
         if advertised.is_unspecified() {
             return Err(MediaError::NoAdvertisedAddress);

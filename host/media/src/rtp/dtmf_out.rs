@@ -177,7 +177,9 @@ mod tests {
                 if let DtmfTick::Event { payload, timestamp, .. } = sender.tick(n * 160)
                     && n % 3 == kept
                 {
-                    heard.extend(receiver.on_event(timestamp, &payload, now_us).into_iter().flatten().map(|digit| digit.digit));
+                    heard.extend(
+                        receiver.on_event(timestamp, &payload, now_us).into_iter().flatten().map(|digit| digit.digit),
+                    );
                 }
                 heard.extend(receiver.on_time(now_us).map(|digit| digit.digit));
             }

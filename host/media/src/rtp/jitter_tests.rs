@@ -94,7 +94,16 @@ fn bad_networks_cost_little_sound_and_a_bounded_delay() {
         (Network { name: "slow clock", skew_ppm: -200, seconds: 300, ..CALM }, 5, 65),
         (Network { name: "timestamp wraps", first_timestamp: u32::MAX - 80_000, ..CALM }, 1, 60),
         (
-            Network { name: "all at once", loss_percent: 2, jitter_ms: 60, reorder_percent: 2, duplicate_percent: 2, skew_ppm: 200, seconds: 300, ..CALM },
+            Network {
+                name: "all at once",
+                loss_percent: 2,
+                jitter_ms: 60,
+                reorder_percent: 2,
+                duplicate_percent: 2,
+                skew_ppm: 200,
+                seconds: 300,
+                ..CALM
+            },
             45,
             140,
         ),
@@ -104,7 +113,10 @@ fn bad_networks_cost_little_sound_and_a_bounded_delay() {
             let outcome = run(network, seed);
             println!("{}, seed {seed}: {outcome:?}", network.name);
             let name = network.name;
-            assert!(outcome.concealed * 1_000 <= outcome.ticks * concealed, "{name}, seed {seed}, concealed: {outcome:?}");
+            assert!(
+                outcome.concealed * 1_000 <= outcome.ticks * concealed,
+                "{name}, seed {seed}, concealed: {outcome:?}"
+            );
             assert!(outcome.mean_delay_ms <= delay_ms, "{name}, seed {seed}, delay: {outcome:?}");
             assert!(outcome.max_delay_ms <= 260, "{name}, seed {seed}, bound: {outcome:?}");
             assert!(outcome.late * 100 <= outcome.packets, "{name}, seed {seed}, late: {outcome:?}");
@@ -114,7 +126,8 @@ fn bad_networks_cost_little_sound_and_a_bounded_delay() {
 
 #[test]
 fn sound_comes_out_as_it_went_in_whatever_the_packets_lengths_and_order() {
-    let ramp = |timestamp: u32, length: u32| (timestamp..timestamp + length).map(|n| n as i16).collect::<Vec<_>>().into_iter();
+    let ramp =
+        |timestamp: u32, length: u32| (timestamp..timestamp + length).map(|n| n as i16).collect::<Vec<_>>().into_iter();
     for length in [80, 160, 240, 320, 480] {
         let mut buffer = JitterBuffer::new();
         let mut out = Vec::new();

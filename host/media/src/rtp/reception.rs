@@ -37,7 +37,18 @@ impl Reception {
     pub(crate) fn new(ssrc: u32, sequence: u16) -> Self {
         let first = i64::from(sequence);
         // The first packet is counted by `on_packet`, so nothing came yet.
-        Self { ssrc, first, highest: first - 1, seen: 0, received: 0, lost_before: 0, transit: None, jitter: 0.0, latest_audio: None, reported: (0, 0) }
+        Self {
+            ssrc,
+            first,
+            highest: first - 1,
+            seen: 0,
+            received: 0,
+            lost_before: 0,
+            transit: None,
+            jitter: 0.0,
+            latest_audio: None,
+            reported: (0, 0),
+        }
     }
 
     /// Sequence numbers beyond 16 bits, counted on from the first.

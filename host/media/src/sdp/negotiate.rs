@@ -87,7 +87,8 @@ impl Negotiator {
         }
         // We offered one stream: an answer that took another one is none.
         let audio = &remote.audio;
-        let (format, codec) = audio.codecs.first().copied().filter(|_| remote.chosen == 0).ok_or(SdpError::NoCommonCodec)?;
+        let (format, codec) =
+            audio.codecs.first().copied().filter(|_| remote.chosen == 0).ok_or(SdpError::NoCommonCodec)?;
         let agreed = Agreed {
             remote: audio.rtp,
             remote_rtcp: audio.rtcp,

@@ -131,7 +131,8 @@ fn audio(session: &Session, media: &Media) -> Result<Audio, SdpError> {
         None => [Codec::Pcmu, Codec::Pcma].into_iter().find(|codec| codec.payload_type() == format),
     };
     let known = |format: &u8| *format < 128;
-    let codecs: Vec<_> = formats.iter().filter(|f| known(f)).filter_map(|f| codec(*f).map(|codec| (*f, codec))).collect();
+    let codecs: Vec<_> =
+        formats.iter().filter(|f| known(f)).filter_map(|f| codec(*f).map(|codec| (*f, codec))).collect();
     if codecs.is_empty() {
         return Err(SdpError::NoCommonCodec);
     }

@@ -17,9 +17,19 @@ fn an_offer_is_answered_with_its_first_common_codec_and_its_dtmf_type() {
     let table = [
         ("m=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n", Codec::Pcmu, 0, Some(101)),
         ("m=audio 4000 RTP/AVP 8 0\r\n", Codec::Pcma, 8, None),
-        ("m=audio 4000 RTP/AVP 9 111 8 96\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:96 TELEPHONE-EVENT/8000\r\n", Codec::Pcma, 8, Some(96)),
+        (
+            "m=audio 4000 RTP/AVP 9 111 8 96\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:96 TELEPHONE-EVENT/8000\r\n",
+            Codec::Pcma,
+            8,
+            Some(96),
+        ),
         ("m=audio 4000 RTP/AVP 97\r\na=rtpmap:97 pcmu/8000/1\r\n", Codec::Pcmu, 97, None),
-        ("m=audio 4000 RTP/AVP 0 100 101\r\na=rtpmap:100 telephone-event/48000\r\na=rtpmap:101 telephone-event/8000\r\n", Codec::Pcmu, 0, Some(101)),
+        (
+            "m=audio 4000 RTP/AVP 0 100 101\r\na=rtpmap:100 telephone-event/48000\r\na=rtpmap:101 telephone-event/8000\r\n",
+            Codec::Pcmu,
+            0,
+            Some(101),
+        ),
     ];
     for (streams, codec, format, dtmf) in table {
         let (answer, agreed) = ours().answer(&read(&offer(streams)).unwrap()).unwrap();
@@ -49,10 +59,14 @@ fn what_shares_no_codec_is_refused() {
 
 #[test]
 fn other_streams_keep_their_place_with_port_0() {
-    let streams = "m=video 5000 RTP/AVP 96 97\r\nm=audio 4000 RTP/AVP 0\r\nm=audio 4002 RTP/AVP 0\r\nm=image 6000 udptl t38\r\n";
+    let streams =
+        "m=video 5000 RTP/AVP 96 97\r\nm=audio 4000 RTP/AVP 0\r\nm=audio 4002 RTP/AVP 0\r\nm=image 6000 udptl t38\r\n";
     let (answer, _) = ours().answer(&read(&offer(streams)).unwrap()).unwrap();
     let lines: Vec<_> = answer.lines().filter(|line| line.starts_with("m=")).collect();
-    assert_eq!(lines, ["m=video 0 RTP/AVP 96 97", "m=audio 20000 RTP/AVP 0", "m=audio 0 RTP/AVP 0", "m=image 0 udptl t38"]);
+    assert_eq!(
+        lines,
+        ["m=video 0 RTP/AVP 96 97", "m=audio 20000 RTP/AVP 0", "m=audio 0 RTP/AVP 0", "m=image 0 udptl t38"]
+    );
 }
 
 #[test]
@@ -67,7 +81,8 @@ fn directions_are_reversed_and_both_kinds_of_hold_are_understood() {
         ("c=IN IP4 0.0.0.0\r\na=inactive\r\n", Direction::Inactive),
     ];
     for (lines, expected) in table {
-        let (answer, agreed) = ours().answer(&read(&offer(&format!("m=audio 4000 RTP/AVP 0\r\n{lines}"))).unwrap()).unwrap();
+        let (answer, agreed) =
+            ours().answer(&read(&offer(&format!("m=audio 4000 RTP/AVP 0\r\n{lines}"))).unwrap()).unwrap();
         assert_eq!(agreed.direction, expected, "{lines}");
         assert!(answer.contains(&format!("a={}\r\n", expected.name())), "{lines}");
         assert_eq!(agreed.remote.is_none(), lines.contains("0.0.0.0"));

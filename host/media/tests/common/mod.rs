@@ -1,5 +1,13 @@
 //! Sessions that talk to each other over the loopback.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use cordboard_media::{Clip, MediaConfig, MediaEvent, MediaHandle, MediaPlane, PlaySource, SessionId, SessionStats};
 use std::sync::Arc;
