@@ -109,8 +109,12 @@ pub struct Timers {
     pub t2: Duration,
     /// How long a message may live in the network.
     pub t4: Duration,
-    /// An inbound call that the shell neither answers nor refuses gets 408 after this.
+    /// An inbound call that the shell does nothing about gets 408 after this.
     pub setup: Duration,
+    /// An inbound call that rings and is neither answered nor refused gets 408 after this.
+    pub ringing: Duration,
+    /// How often ringing is told again, so that no proxy gives the call up (RFC 3261 §13.3.1.1: every minute).
+    pub ring_again: Duration,
     /// A re-INVITE that the shell doesn't answer gets 500 after this.
     pub reoffer: Duration,
     /// How long a second of a session interval (RFC 4028) takes.
@@ -124,6 +128,8 @@ impl Default for Timers {
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
             setup: Duration::from_secs(180),
+            ringing: Duration::from_secs(7_200),
+            ring_again: Duration::from_secs(60),
             reoffer: Duration::from_secs(5),
             session_second: Duration::from_secs(1),
         }

@@ -95,6 +95,9 @@ pub enum SipEvent {
         code: u16,
         /// Its phrase.
         reason: String,
+        /// No INVITE left us: too many calls, a callee that isn't registered or can't be named, sending failed. The code
+        /// is ours then, and says nothing of the other side.
+        local: bool,
     },
     /// The caller gave up before we answered.
     Cancelled {
@@ -124,7 +127,8 @@ pub enum SipEvent {
         /// As told; 250 if not.
         duration_ms: u32,
     },
-    /// A phone is there: its first contact, or another one. Refreshes are not told.
+    /// A phone is there: told at each REGISTER that binds a contact, refreshes too; while the shell lags, only the latest
+    /// of each user.
     Registered {
         /// The user.
         user: String,

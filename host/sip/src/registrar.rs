@@ -2,11 +2,12 @@
 
 use crate::event::{Registration, SipEvent};
 use crate::wire::{Address, Message};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Contacts of one user; a further one is refused with 403.
+/// Contacts of one user; a further one takes the place of the oldest: some phones have another at each start. A request
+/// that alone brings more is refused with 403.
 const MAX_CONTACTS: usize = 5;
 /// Users registered at once; the credentials bound it too. A further one is refused with 503.
 const MAX_USERS: usize = 100_000;
@@ -82,8 +83,8 @@ impl Registrar {
         if held.iter().any(|held| held.call_id == request.call_id() && held.cseq >= cseq) && !wanted.is_empty() {
             return Outcome::Refused(500, "Out of Order");
         }
-        let new = wanted.iter().filter(|(uri, s)| *s > 0 && !held.iter().any(|held| held.uri == *uri)).count();
-        if held.len() + new > MAX_CONTACTS {
+        let binding: BTreeSet<&str> = wanted.iter().filter(|(_, s)| *s > 0).map(|(uri, _)| uri.as_str()).collect();
+        if binding.len() > MAX_CONTACTS {
             return Outcome::Refused(403, "Too Many Contacts");
         }
         if held.is_empty() && self.users.len() >= MAX_USERS {
@@ -96,6 +97,7 @@ impl Registrar {
                 self.bind(user, uri, expires_s, request.call_id(), cseq, source, now);
             }
         }
+        self.evict(user);
         self.bound(user, now)
     }
 
@@ -104,15 +106,22 @@ impl Registrar {
         self.order += 1;
         let until = now.saturating_add(Duration::from_secs(s.into()));
         let (call_id, order) = (call_id.to_owned(), self.order);
+        // A refresh is told too: the phone is there, whatever was thought of it.
+        let event = SipEvent::Registered { user: user.to_owned(), contact: uri.clone(), expires_s: s };
+        self.untold.insert(user.to_owned(), event);
         let contacts = self.users.entry(user.to_owned()).or_default();
-        match contacts.iter_mut().find(|contact| contact.uri == uri) {
-            Some(contact) => *contact = Contact { uri, source, until, call_id, cseq, order },
-            None => {
-                let event = SipEvent::Registered { user: user.to_owned(), contact: uri.clone(), expires_s: s };
-                self.untold.insert(user.to_owned(), event);
-                contacts.push(Contact { uri, source, until, call_id, cseq, order });
-            }
+        let contact = Contact { uri, source, until, call_id, cseq, order };
+        match contacts.iter_mut().find(|held| held.uri == contact.uri) {
+            Some(held) => *held = contact,
+            None => contacts.push(contact),
         }
+    }
+
+    /// Drops the contacts that registered longest ago, until as many are left as may be.
+    fn evict(&mut self, user: &str) {
+        let Some(contacts) = self.users.get_mut(user).filter(|contacts| contacts.len() > MAX_CONTACTS) else { return };
+        contacts.sort_unstable_by_key(|contact| contact.order);
+        contacts.drain(..contacts.len() - MAX_CONTACTS);
     }
 
     fn remove(&mut self, user: &str, which: impl Fn(&Contact) -> bool) {
@@ -232,13 +241,19 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_told_once_and_time_removes() {
+    fn whoever_registers_is_told_and_time_removes() {
         let mut registrar = Registrar::new(60, 600);
         let at = Duration::from_secs;
         registrar.register("ann", &request(&["<sip:a@h>"], Some("60"), 1), source(), at(0));
         assert!(matches!(registrar.take_untold(), Some(SipEvent::Registered { expires_s: 60, .. })));
         registrar.register("ann", &request(&["<sip:a@h>"], Some("60"), 2), source(), at(30));
-        assert_eq!(registrar.take_untold(), None, "a refresh is no change");
+        registrar.register("ann", &request(&["<sip:a@h>"], Some("70"), 3), source(), at(30));
+        assert!(matches!(registrar.take_untold(), Some(SipEvent::Registered { expires_s: 70, .. })), "a refresh too");
+        assert_eq!(registrar.take_untold(), None, "the latest only");
+        registrar.register("ann", &request(&[], None, 4), source(), at(30));
+        assert_eq!(registrar.take_untold(), None, "asking is no registering");
+        registrar.register("ann", &request(&["<sip:a@h>"], Some("60"), 5), source(), at(30));
+        assert!(registrar.take_untold().is_some());
         assert!(registrar.locate("ann", at(89)).is_some());
         assert!(registrar.is_from("ann", source(), at(89)));
         assert!(registrar.locate("ann", at(90)).is_none());
@@ -258,10 +273,18 @@ mod tests {
                 Outcome::Bound(_)
             ));
         }
+        // One that is refreshed isn't the oldest any more.
+        registrar.register("ann", &request(&["<sip:a@h0>"], None, 40), source(), Duration::ZERO);
         let more = registrar.register("ann", &request(&["<sip:a@more>"], None, 50), source(), Duration::ZERO);
-        assert_eq!(more, Outcome::Refused(403, "Too Many Contacts"));
-        let old = registrar.register("ann", &request(&["<sip:a@h0>;expires=0"], None, 9), source(), Duration::ZERO);
+        let Outcome::Bound(contacts) = more else { panic!("{more:?}") };
+        let contacts: Vec<_> = contacts.iter().map(|(uri, _)| uri.as_str()).collect();
+        assert_eq!(contacts, ["sip:a@h2", "sip:a@h3", "sip:a@h4", "sip:a@h0", "sip:a@more"]);
+        let names: Vec<_> = (0..=MAX_CONTACTS).map(|n| format!("<sip:a@many{n}>")).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let many = registrar.register("ann", &request(&names, None, 60), source(), Duration::ZERO);
+        assert_eq!(many, Outcome::Refused(403, "Too Many Contacts"));
+        let old = registrar.register("ann", &request(&["<sip:a@h2>;expires=0"], None, 9), source(), Duration::ZERO);
         assert_eq!(old, Outcome::Refused(500, "Out of Order"));
-        assert_eq!(registrar.locate("ann", Duration::ZERO).unwrap().0, "sip:a@h4", "the last to register is called");
+        assert_eq!(registrar.locate("ann", Duration::ZERO).unwrap().0, "sip:a@more", "the last to register is called");
     }
 }

@@ -6,12 +6,16 @@ use crate::front::{Action, Front};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::{debug, trace};
 
 /// A burst of some thousand messages while the process is busy elsewhere. The kernel may grant less.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 const MAX_DATAGRAM_BYTES: usize = 65_536;
 const SEND_BUFFER_BYTES: usize = 1 << 20;
+/// Failures to receive in a row after which reading goes on at once: those of ICMP answers come in bursts.
+const FAILURES_AT_ONCE: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// One socket; sending never waits: a full send buffer loses the datagram, as the network may.
 pub(crate) struct Wire {
@@ -53,17 +57,30 @@ impl Wire {
     }
 }
 
+/// How long reading rests after so many failures in a row: an error that stays must not take a whole core.
+fn pause(failures: u32) -> Option<Duration> {
+    (failures > FAILURES_AT_ONCE).then_some(PAUSE)
+}
+
 #[async_trait::async_trait]
 impl rsipstack::platform::net::UdpSocket for Wire {
     async fn recv_from(&self, buffer: &mut [u8]) -> rsipstack::Result<(usize, SocketAddr)> {
         let mut datagram = self.datagram.lock().await;
+        let mut failures = 0_u32;
         loop {
             let (length, source) = match self.reader.recv_from(&mut datagram).await {
-                Ok(received) => received,
+                Ok(received) => {
+                    failures = 0;
+                    received
+                }
                 Err(cause) => {
                     // An ICMP answer to something we sent, say. Reading goes on.
                     trace!(%cause, "receiving failed");
-                    tokio::task::yield_now().await;
+                    failures = failures.saturating_add(1);
+                    match pause(failures) {
+                        Some(pause) => tokio::time::sleep(pause).await,
+                        None => tokio::task::yield_now().await,
+                    }
                     continue;
                 }
             };
@@ -88,5 +105,16 @@ impl rsipstack::platform::net::UdpSocket for Wire {
 
     fn local_addr(&self) -> rsipstack::Result<SocketAddr> {
         Ok(self.writer.local_addr()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_stays_is_waited_out() {
+        assert_eq!([1, FAILURES_AT_ONCE].map(pause), [None, None]);
+        assert_eq!([FAILURES_AT_ONCE + 1, u32::MAX].map(pause), [Some(PAUSE), Some(PAUSE)]);
     }
 }

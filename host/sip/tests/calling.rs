@@ -67,7 +67,7 @@ async fn refusals_are_acknowledged() {
     peer.answer(&invite, 486, "theirs", "", "").await;
     let ack = peer.request("ACK").await;
     assert_eq!((ack.has("Via"), ack.to_tag().as_str()), (invite.has("Via"), "theirs"));
-    assert_eq!(stack.next().await, SipEvent::Failed { call, code: 486, reason: "Because".into() });
+    assert_eq!(stack.next().await, SipEvent::Failed { call, code: 486, reason: "Because".into(), local: false });
     stack.forgotten().await;
 }
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Raw, SDP, SOON, Stack, config, fast};
+use common::{Raw, RawCall, SDP, SOON, Stack, config, fast};
 use cordboard_sip::{CallId, Dial, EndCause, Party, SipConfig, SipEvent, Source, Target};
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ async fn refusals_reach_the_caller() {
     for (code, reason) in [(486, "Busy Here"), (404, "Nobody of that name"), (603, "Decline")] {
         let (out, call) = offered(&caller, &mut called).await;
         called.handle.reject(call, code, reason, None);
-        assert_eq!(caller.next().await, SipEvent::Failed { call: out, code, reason: reason.into() });
+        assert_eq!(caller.next().await, SipEvent::Failed { call: out, code, reason: reason.into(), local: false });
     }
     let (out, call) = offered(&caller, &mut called).await;
     called.handle.hang_up(call);
@@ -130,17 +130,19 @@ async fn nobody_is_there() {
     let mut caller = Stack::start(config(), fast()).await;
     let silent = Raw::new(caller.handle.local_addr()).await;
     let table = [
-        (Target::Uri(format!("sip:x@{}", silent.addr())), 503),
-        (Target::Registered("ann".into()), 404),
-        (Target::Uri("sip:112@127.0.0.1".into()), 403),
-        (Target::Uri("tel:112".into()), 416),
-        (Target::Uri("sip:x@no-such-host.invalid".into()), 503),
-        (Target::Uri("nonsense".into()), 416),
+        (Target::Uri(format!("sip:x@{}", silent.addr())), 503, false),
+        (Target::Registered("ann".into()), 404, true),
+        (Target::Uri("sip:112@127.0.0.1".into()), 403, true),
+        (Target::Uri("tel:112".into()), 416, true),
+        (Target::Uri("sip:x@no-such-host.invalid".into()), 503, true),
+        (Target::Uri("nonsense".into()), 416, true),
     ];
-    for (to, expected) in table {
+    for (to, expected, ours) in table {
         let out = caller.handle.dial(Dial { to: to.clone(), ..caller.dial(silent.addr()) });
         match caller.next().await {
-            SipEvent::Failed { call, code, .. } => assert_eq!((call, code), (out, expected), "{to:?}"),
+            SipEvent::Failed { call, code, local, .. } => {
+                assert_eq!((call, code, local), (out, expected, ours), "{to:?}");
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -155,6 +157,33 @@ async fn the_shell_forgets_a_call_and_it_is_refused() {
     let (out, call) = offered(&caller, &mut called).await;
     assert_eq!(called.next().await, SipEvent::Ended { call, cause: EndCause::Timeout });
     assert!(matches!(caller.next().await, SipEvent::Failed { call, code: 408, .. } if call == out));
+}
+
+#[tokio::test]
+async fn more_calls_than_may_be_fail_here() {
+    let mut caller = Stack::start(SipConfig { max_calls: 0, ..config() }, fast()).await;
+    let out = caller.handle.dial(caller.dial("127.0.0.1:9".parse().unwrap()));
+    assert!(matches!(caller.next().await, SipEvent::Failed { call, code: 503, local: true, .. } if call == out));
+}
+
+#[tokio::test]
+async fn whoever_waits_is_told_again_that_it_rings() {
+    let ms = Duration::from_millis;
+    // The shell shows that it is there by ringing: its first limit is over long before the third 180.
+    let timers = cordboard_sip::Timers { setup: ms(200), ring_again: ms(150), ringing: ms(1_500), ..fast() };
+    let mut called = Stack::start(config(), timers).await;
+    let peer = Raw::new(called.handle.local_addr()).await;
+    let raw = RawCall::new(&peer, "waits");
+    peer.send(raw.message("INVITE", "", "v=0\r\n")).await;
+    let SipEvent::Incoming { call, .. } = called.next().await else { panic!("no call") };
+    called.handle.ring(call, None);
+    let first = peer.response(180, "INVITE").await;
+    for _ in 0..2 {
+        assert_eq!(peer.until(|text| text.code() > 100).await.text, first.text);
+    }
+    // But not for ever.
+    assert_eq!(called.next().await, SipEvent::Ended { call, cause: EndCause::Timeout });
+    assert_eq!(peer.final_response("INVITE").await.code(), 408);
 }
 
 #[tokio::test]

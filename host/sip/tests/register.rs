@@ -178,6 +178,7 @@ async fn a_proof_counts_once() {
     }
     assert_eq!(board.handle.counters().auth_replayed, 2);
     assert_eq!(phone.register(&phone.authorization(0x100)).await.code(), 200);
+    assert!(matches!(board.next().await, SipEvent::Registered { .. }));
     let forged = phone.authorization(0x101).replace("nonce=\"0", "nonce=\"1");
     let refused = phone.register(&forged).await;
     assert!(refused.code() == 401 && !refused.has("WWW-Authenticate").contains("stale"));
@@ -219,9 +220,16 @@ async fn a_registration_ends_by_itself_unless_it_is_refreshed() {
     phone.handle.register(RegisterClient { expires_s: 2, ..account(&board, "ann") }).await.unwrap();
     assert!(matches!(board.next().await, SipEvent::Registered { .. }));
     board.counted(|now| now.registered >= 3).await;
-    board.silent();
     phone.handle.shutdown().await;
-    assert_eq!(board.next().await, SipEvent::Unregistered { user: "ann".into(), expired: false });
+    let mut refreshes = 0;
+    loop {
+        match board.next().await {
+            SipEvent::Registered { .. } => refreshes += 1,
+            SipEvent::Unregistered { expired: false, .. } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(refreshes >= 1, "a refresh is told");
 
     let mut raw = RawPhone::challenged(&board, "expires").await;
     assert_eq!(raw.register(&format!("{}Expires: 1\r\n", raw.authorization(1))).await.code(), 200);

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 
-/// Nonces in use at once. Only a right password makes an entry, so outsiders can't fill it; when it is full after
-/// clearing out the expired, further requests are told that their nonce is stale.
-const MAX_NONCES: usize = 65_536;
+/// Nonces of one user in use at once; beyond it the oldest is stale. Only a right password makes an entry, so the table
+/// is bounded by the users there are, and nobody can take another's place in it.
+const MAX_NONCES: usize = 16;
 
 /// What a request proved: that it knows the password of `user`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,13 +36,21 @@ struct NonceUse {
     expires: Duration,
 }
 
+/// One user's nonces. They begin with their time, so the first is the oldest.
+#[derive(Default)]
+struct Nonces {
+    used: BTreeMap<String, NonceUse>,
+    /// The latest that was dropped before its time: it and what is older don't come back.
+    dropped: Option<(String, Duration)>,
+}
+
 /// Issues challenges, verifies answers.
 pub(crate) struct Authenticator {
     realm: String,
     lifetime: Duration,
     /// Of what is offered, the best first (RFC 8760 §2.4).
     algorithms: &'static [Algorithm],
-    used: BTreeMap<String, NonceUse>,
+    used: BTreeMap<String, Nonces>,
     issued: u64,
 }
 
@@ -109,33 +117,38 @@ impl Authenticator {
         if age > self.lifetime {
             return Err(Denied::Stale);
         }
-        self.count(nonce, nc, now.saturating_sub(age), now)?;
+        self.count(user, nonce, nc, now.saturating_sub(age))?;
         Ok(Proof { user: user.to_owned() })
     }
 
-    fn count(&mut self, nonce: &str, nc: u32, issued: Duration, now: Duration) -> Result<(), Denied> {
-        if let Some(used) = self.used.get_mut(nonce) {
+    fn count(&mut self, user: &str, nonce: &str, nc: u32, issued: Duration) -> Result<(), Denied> {
+        let nonces = self.used.entry(user.to_owned()).or_default();
+        if let Some(used) = nonces.used.get_mut(nonce) {
             if nc <= used.last_nc {
                 return Err(Denied::Replayed);
             }
             used.last_nc = nc;
             return Ok(());
         }
-        if self.used.len() >= MAX_NONCES {
-            self.expire(now);
-            if self.used.len() >= MAX_NONCES {
-                return Err(Denied::Stale);
-            }
+        if nonces.dropped.as_ref().is_some_and(|(dropped, _)| nonce <= dropped.as_str()) {
+            return Err(Denied::Stale);
         }
         // Kept a little longer than it is good, so that it can't come back in between.
         let expires = issued.saturating_add(self.lifetime).saturating_add(Duration::from_secs(1));
-        self.used.insert(nonce.to_owned(), NonceUse { last_nc: nc, expires });
+        nonces.used.insert(nonce.to_owned(), NonceUse { last_nc: nc, expires });
+        if nonces.used.len() > MAX_NONCES {
+            nonces.dropped = nonces.used.pop_first().map(|(nonce, used)| (nonce, used.expires));
+        }
         Ok(())
     }
 
     /// Forgets nonces that are no good any more.
     pub(crate) fn expire(&mut self, now: Duration) {
-        self.used.retain(|_, used| used.expires > now);
+        self.used.retain(|_, nonces| {
+            nonces.used.retain(|_, used| used.expires > now);
+            nonces.dropped.take_if(|(_, expires)| *expires <= now);
+            !nonces.used.is_empty() || nonces.dropped.is_some()
+        });
     }
 }
 
@@ -261,6 +274,25 @@ mod tests {
         // A count that differs from what was hashed is a wrong answer, not another spelling.
         assert_eq!(bench.try_value(&good.replace("nc=0000000a", "nc=0000000A"), 2), Err(Denied::Wrong));
         assert!(bench.try_value(&good, 2).is_ok());
+    }
+
+    #[test]
+    fn a_user_with_many_nonces_loses_the_oldest_and_nobody_elses() {
+        let mut bench = bench();
+        bench.auth.count("bob", "0", 1, Duration::ZERO).unwrap();
+        let first = answer(&bench.challenge, "ann", "secret", "REGISTER", "sip:host", 1);
+        assert!(bench.try_value(&first, 2).is_ok());
+        for _ in 0..2 * MAX_NONCES {
+            let challenges = bench.auth.challenges(&bench.secret, Duration::from_secs(2), false);
+            bench.challenge = Challenge::strongest(challenges.iter().map(String::as_str)).unwrap();
+            assert!(bench.try_with("ann", "secret", 1, 2).is_ok());
+        }
+        assert_eq!(bench.auth.used["ann"].used.len(), MAX_NONCES);
+        assert_eq!(bench.try_value(&first, 3), Err(Denied::Stale), "nor can it be replayed");
+        assert!(bench.try_with("ann", "secret", 2, 3).is_ok(), "the latest is good");
+        assert_eq!(bench.auth.count("bob", "0", 1, Duration::ZERO), Err(Denied::Replayed), "bob's is still known");
+        bench.auth.expire(Duration::from_secs(64));
+        assert!(bench.auth.used.is_empty());
     }
 
     #[test]

@@ -87,34 +87,34 @@ pub(crate) fn start(shared: &Arc<Shared>, dial: Dial) -> CallId {
     count(&shared.front.counts.dialled);
     let guard = Guard::new(shared.clone(), call, call_id.clone(), tag.clone(), None);
     let leg = Outgoing { shared: shared.clone(), call, dial, call_id, tag, mailbox, guard };
-    shared
-        .tasks
-        .spawn(Box::pin(async move { if full { leg.fail(503, "Too Many Calls").await } else { leg.run().await } }));
+    shared.tasks.spawn(Box::pin(async move {
+        if full { leg.fail(503, "Too Many Calls", true).await } else { leg.run().await }
+    }));
     call
 }
 
 impl Outgoing {
-    async fn fail(self, code: u16, reason: &str) {
-        let event = SipEvent::Failed { call: self.call, code, reason: reason.to_owned() };
+    async fn fail(self, code: u16, reason: &str, local: bool) {
+        let event = SipEvent::Failed { call: self.call, code, reason: reason.to_owned(), local };
         self.shared.tell(event).await;
     }
 
     async fn run(mut self) {
         let callee = match self.callee().await {
             Ok(callee) => callee,
-            Err((code, reason)) => return self.fail(code, reason).await,
+            Err((code, reason)) => return self.fail(code, reason, true).await,
         };
         let deadline = Instant::now() + self.dial.ring_timeout;
         let (mut least_s, mut authorization, mut seen) = (MIN_SE_S, None, None);
         for cseq in (1_u32..).take(MAX_ATTEMPTS) {
             let invite = self.invite(&callee, cseq, least_s, authorization.take());
             let Some(transaction) = begin(&self.shared, &invite, callee.address).await else {
-                return self.fail(503, "Not Sent").await;
+                return self.fail(503, "Not Sent", true).await;
             };
             match self.ring(transaction, &invite, &callee, deadline).await {
                 Outcome::Answered(answer) => return self.answered(&invite, &answer, &callee).await,
                 Outcome::GivenUp => return,
-                Outcome::Unheard => return self.fail(503, "No Response").await,
+                Outcome::Unheard => return self.fail(503, "No Response", false).await,
                 Outcome::Refused(refusal) => match refusal.code() {
                     Some(401 | 407) => match self.authorize(&refusal, &callee.uri, &mut seen) {
                         Some(header) => authorization = Some(header),
@@ -128,7 +128,7 @@ impl Outgoing {
                 },
             }
         }
-        self.fail(503, "Too Many Attempts").await;
+        self.fail(503, "Too Many Attempts", false).await;
     }
 
     async fn refused(self, refusal: &Message) {
@@ -136,7 +136,7 @@ impl Outgoing {
             wire::Start::Response { reason, .. } => reason.clone(),
             wire::Start::Request { .. } => String::new(),
         };
-        self.fail(refusal.code().unwrap_or(500), &reason).await;
+        self.fail(refusal.code().unwrap_or(500), &reason, false).await;
     }
 
     async fn callee(&self) -> Result<Callee, (u16, &'static str)> {
@@ -250,7 +250,8 @@ impl Outgoing {
                 Next::HangUp | Next::TooLate => {
                     if matches!(next, Next::TooLate) {
                         let reason = "Request Timeout".to_owned();
-                        self.shared.tell(SipEvent::Failed { call: self.call, code: 408, reason }).await;
+                        let event = SipEvent::Failed { call: self.call, code: 408, reason, local: false };
+                        self.shared.tell(event).await;
                     }
                     leaving = true;
                     deadline = Instant::now() + self.shared.front.timers.transaction();
@@ -297,7 +298,7 @@ impl Outgoing {
 
     async fn answered(self, invite: &Message, answer: &Message, callee: &Callee) {
         let Some(dialog) = Dialog::of_client(invite, answer, callee.address, callee.by_flow) else {
-            return self.fail(500, "Broken Answer").await;
+            return self.fail(500, "Broken Answer", false).await;
         };
         self.acknowledge(&dialog, dialog.local_seq).await;
         self.shared.tell(SipEvent::Answered { call: self.call, sdp: sdp(answer) }).await;

@@ -32,6 +32,7 @@ enum Next {
     Request(Option<Held>),
     Command(Option<Command>),
     HangUp,
+    RingAgain,
     TooLate,
 }
 
@@ -47,18 +48,22 @@ pub(crate) async fn run(mut leg: Offered, mut transaction: Held) {
     };
     if leg.shared.events.try_send(leg.incoming()).is_err() {
         count(&leg.shared.front.counts.refused_lag);
-        let mut reply = leg.response(503);
-        reply.push("Retry-After", "5");
+        let reply = leg.rejection(503, "", Some(5));
         return leg.refuse(transaction, reply).await;
     }
-    let deadline = Instant::now() + leg.shared.front.timers.setup;
+    let (timers, begun) = (leg.shared.front.timers, Instant::now());
+    // Until the shell shows that it is there.
+    let mut deadline = begun + timers.setup;
+    let mut ringing: Option<(Option<Bytes>, Instant)> = None;
     loop {
+        let again = ringing.as_ref().map_or(deadline, |(_, again)| *again);
         let next = tokio::select! {
             received = receive(&mut transaction) => Next::Invite(received),
             request = leg.mailbox.inbox.recv() => Next::Request(request),
             () = leg.mailbox.hang_up.cancelled() => Next::HangUp,
             command = leg.mailbox.commands.recv() => Next::Command(command),
             () = sleep_until(deadline) => Next::TooLate,
+            () = sleep_until(again), if ringing.is_some() => Next::RingAgain,
         };
         match next {
             Next::Invite(Some(Received::Request(request))) if request.method() == Some("CANCEL") => {
@@ -71,18 +76,22 @@ pub(crate) async fn run(mut leg: Offered, mut transaction: Held) {
                     return leg.cancelled(transaction).await;
                 }
             }
-            Next::Command(Some(Command::Ring(early))) => leg.ring(&mut transaction, early).await,
+            Next::Command(Some(Command::Ring(early))) => {
+                deadline = begun + timers.ringing;
+                ringing = Some(leg.ring(&mut transaction, early).await);
+            }
+            Next::RingAgain => {
+                if let Some((early, _)) = ringing.take() {
+                    ringing = Some(leg.ring(&mut transaction, early).await);
+                }
+            }
             Next::Command(Some(Command::Answer(answer))) => return leg.answer(transaction, &answer, timer).await,
             Next::Command(Some(Command::Reject { code, reason, retry_after_s })) => {
-                let mut reply = leg.response_with(code.clamp(300, 699), &reason);
-                if let Some(seconds) = retry_after_s {
-                    reply.push("Retry-After", seconds.to_string());
-                }
+                let reply = leg.rejection(code, &reason, retry_after_s);
                 return leg.refuse(transaction, reply).await;
             }
             Next::Command(Some(Command::Redirect(uri))) => {
-                let mut reply = leg.response(302);
-                reply.push("Contact", format!("<{}>", uri.replace(['<', '>', '\r', '\n'], "")));
+                let reply = leg.redirection(&uri);
                 return leg.refuse(transaction, reply).await;
             }
             Next::HangUp | Next::Request(None) | Next::Command(None) => {
@@ -134,13 +143,29 @@ impl Offered {
         }
     }
 
-    async fn ring(&self, transaction: &mut Held, early: Option<Bytes>) {
+    fn rejection(&self, code: u16, reason: &str, retry_after_s: Option<u32>) -> Message {
+        let mut reply = self.response_with(code.clamp(300, 699), reason);
+        if let Some(seconds) = retry_after_s {
+            reply.push("Retry-After", seconds.to_string());
+        }
+        reply
+    }
+
+    fn redirection(&self, uri: &str) -> Message {
+        let mut reply = self.response(302);
+        reply.push("Contact", format!("<{}>", uri.replace(['<', '>', '\r', '\n'], "")));
+        reply
+    }
+
+    /// What it told, and when to tell it again.
+    async fn ring(&self, transaction: &mut Held, early: Option<Bytes>) -> (Option<Bytes>, Instant) {
         let mut reply = self.response(if early.is_some() { 183 } else { 180 });
         introduce(&self.shared, &mut reply, &self.called_user());
         if let Some(early) = &early {
             attach(&mut reply, early);
         }
         respond(transaction, &reply).await;
+        (early, Instant::now() + self.shared.front.timers.ring_again)
     }
 
     fn called_user(&self) -> String {

@@ -47,6 +47,8 @@ pub fn fast() -> Timers {
         t2: Duration::from_millis(160),
         t4: Duration::from_millis(200),
         setup: Duration::from_secs(60),
+        ringing: Duration::from_secs(60),
+        ring_again: Duration::from_secs(60),
         reoffer: Duration::from_secs(60),
         session_second: Duration::from_millis(10),
     }
