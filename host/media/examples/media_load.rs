@@ -26,6 +26,7 @@ fn main() {
         let (a, b) = (media.open().unwrap(), media.open().unwrap());
         let answer = media.accept_offer(b, media.create_offer(a).unwrap().as_bytes()).unwrap();
         media.accept_answer(a, answer.as_bytes()).unwrap();
+        [a, b].into_iter().for_each(|session| media.start(session));
         open.extend([a, b]);
     }
     let clip = Arc::new(Clip::tone(440.0, 5_000, 8_000));

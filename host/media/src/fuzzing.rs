@@ -45,6 +45,7 @@ pub fn rtp(mut bytes: &[u8]) -> u64 {
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4_000));
     let mut now_us = 0;
     session.configure(agreed, now_us);
+    session.start(now_us);
     while let Some((length, rest)) = bytes.split_first() {
         let (datagram, rest) = rest.split_at(usize::from(*length).min(rest.len()));
         if length % 2 == 1 {

@@ -20,14 +20,15 @@ fn sequence_and_timestamp_never_jump() {
     );
     let session = ours.media.open().unwrap();
     ours.media.accept_offer(session, offer.as_bytes()).unwrap();
+    ours.media.start(session);
     let (other, _) = connect(&ours.media, &peer.media);
     let mut before: Option<(u16, u32, u32)> = None;
     let mut frames = 0;
     let mut types = std::collections::BTreeSet::new();
     for packet in 0..120 {
         match packet {
-            10 => ours.media.play(session, 1, tone(440.0, 100, true)),
-            25 => ours.media.bridge(session, other),
+            10 => assert!(ours.media.play(session, 1, tone(440.0, 100, true))),
+            25 => assert!(ours.media.bridge(session, other)),
             40 => ours.media.stop(session),
             50 => drop(ours.media.accept_offer(session, offer.as_bytes()).unwrap()),
             60 => ours.media.send_digits(session, "12", 60, 60),

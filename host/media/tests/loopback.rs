@@ -140,6 +140,8 @@ fn what_is_malformed_or_foreign_is_counted_and_ignored() {
     let offer = a.media.create_offer(from).unwrap();
     let answer = b.media.accept_offer(to, offer.as_bytes()).unwrap();
     a.media.accept_answer(from, answer.as_bytes()).unwrap();
+    a.media.start(from);
+    b.media.start(to);
     until("packets", || stats(&b.media, to).packets_received > 0);
     let port: u16 = answer.split("m=audio ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     let intruder = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -166,6 +168,40 @@ fn limits_and_closed_sessions_are_refused() {
     assert!(small.media.stats(session).is_none());
     assert!(matches!(small.media.create_offer(session), Err(MediaError::NoSession)));
     assert_eq!(small.media.accept_offer(session, b""), Err(SdpError::NoSession));
-    small.media.play(session, 1, PlaySource { clips: vec![Arc::new(Clip::silence(20))], repeat: false });
-    assert!(small.media.open().is_ok());
+    let silence = || PlaySource { clips: vec![Arc::new(Clip::silence(20))], repeat: false };
+    assert!(!small.media.play(session, 1, silence()));
+    let open = small.media.open().unwrap();
+    assert!(small.media.play(open, 1, silence()));
+    assert!(
+        !small.media.bridge(open, session) && !small.media.bridge(session, open) && !small.media.bridge(open, open)
+    );
+}
+
+#[test]
+fn nothing_flows_before_the_start() {
+    let config = MediaConfig { no_media_timeout: Duration::from_millis(200), ..MediaConfig::default() };
+    let mut ours = plane(config);
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.set_read_timeout(Some(common::LIMIT)).unwrap();
+    let port = peer.local_addr().unwrap().port();
+    let offer = format!(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
+    );
+    let session = ours.media.open().unwrap();
+    ours.media.accept_offer(session, offer.as_bytes()).unwrap();
+    assert!(ours.media.play(session, 1, tone(440.0, 100, false)));
+    let slots = ours.media.plane_stats().slots;
+    until("half a second of the thread's time", || ours.media.plane_stats().slots >= slots + 100);
+    assert_eq!(stats(&ours.media, session).packets_sent, 0);
+    assert!(ours.events.try_recv().is_err(), "neither missed nor played");
+    ours.media.start(session);
+    let mut first = [0; 1_500];
+    assert_eq!(peer.recv(&mut first).unwrap(), 172);
+    assert_eq!(first[1], 0x80, "the marker is on the first");
+    let mut told = Vec::new();
+    ours.wait("the end of playing, and no media", |event| {
+        told.push(event.clone());
+        let played = told.iter().any(|one| matches!(one, MediaEvent::PlayFinished { play: 1, played_ms: 100, .. }));
+        (played && told.contains(&MediaEvent::NoMedia { session })).then_some(())
+    });
 }

@@ -86,6 +86,7 @@ impl Shared {
         if let Some(heard) = self.recording("heard") {
             media.record(self.session, RecordingPaths { heard: Some(heard), said: self.recording("said") });
         }
+        media.start(self.session);
         self.state.send_replace(CallState::Answered);
     }
 

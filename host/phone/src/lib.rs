@@ -268,7 +268,7 @@ impl Line {
                     shared.answered(&self.media, sdp.as_deref());
                 }
             }
-            SipEvent::Failed { call, code, reason } => self.end(call, CallEnd::Refused { code, reason }),
+            SipEvent::Failed { call, code, reason, .. } => self.end(call, CallEnd::Refused { code, reason }),
             SipEvent::Cancelled { call } => self.end(call, CallEnd::Cancelled),
             SipEvent::Ended { call, cause: EndCause::RemoteBye } => self.end(call, CallEnd::RemoteHungUp),
             SipEvent::Ended { call, cause } => self.end(call, CallEnd::Broken(format!("{cause:?}"))),

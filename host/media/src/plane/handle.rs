@@ -89,7 +89,7 @@ pub struct MediaHandle {
 }
 
 impl MediaHandle {
-    /// Opens a session, with its ports. Nothing flows before a description is accepted.
+    /// Opens a session, with its ports. Nothing flows before a description is accepted, and [`MediaHandle::start`].
     ///
     /// # Errors
     /// [`MediaError::Full`], [`MediaError::NoPorts`], [`MediaError::Busy`]
@@ -154,6 +154,15 @@ impl MediaHandle {
         self.configure(&entry, session, agreed)
     }
 
+    /// The call is answered (RFC 3261 §13: our 200 is acknowledged, or theirs came): media may flow. Until then nothing
+    /// is sent, only the address that the description names is heard, and nobody misses media that doesn't come; what
+    /// is played or pressed waits. Never lost, whatever the load; again changes nothing.
+    pub fn start(&self, session: SessionId) {
+        if let Some(entry) = self.inner.entry(session) {
+            entry.shared.started.store(true, Relaxed);
+        }
+    }
+
     /// Puts the peer on hold, or takes it off: what it says isn't heard from now on. The peer learns it by the next
     /// offer.
     pub fn set_hold(&self, session: SessionId, held: bool) {
@@ -164,10 +173,11 @@ impl MediaHandle {
         }
     }
 
-    /// Plays these clips; what plays is interrupted. The number comes back in [`MediaEvent::PlayFinished`]. Before a
-    /// description is accepted, it waits.
-    pub fn play(&self, session: SessionId, play: u64, source: PlaySource) {
-        self.command(session, Command::Play(session.0, play, source));
+    /// Plays these clips; what plays is interrupted. The number comes back in [`MediaEvent::PlayFinished`], which
+    /// is never lost. Before a description is accepted and the session started, it waits. False if the session is closed or its thread's queue full: then nothing
+    /// plays, and no event follows.
+    pub fn play(&self, session: SessionId, play: u64, source: PlaySource) -> bool {
+        self.command(session, Command::Play(session.0, play, source))
     }
 
     /// Stops what plays.
@@ -183,18 +193,20 @@ impl MediaHandle {
     }
 
     /// Connects two sessions: each hears the other, digits included. Whatever they were bridged to before is left.
-    pub fn bridge(&self, a: SessionId, b: SessionId) {
-        self.bridge_with(a, b, BridgeOptions::default());
+    /// False if one of them is closed (or both are the same) or its thread's queue full: then neither hears the other.
+    pub fn bridge(&self, a: SessionId, b: SessionId) -> bool {
+        self.bridge_with(a, b, BridgeOptions::default())
     }
 
     /// As [`MediaHandle::bridge`].
-    pub fn bridge_with(&self, a: SessionId, b: SessionId, options: BridgeOptions) {
+    pub fn bridge_with(&self, a: SessionId, b: SessionId, options: BridgeOptions) -> bool {
         if a == b {
-            return;
+            return false;
         }
         let (to_a, to_b) = bridge::pair(options.relay_digits);
-        self.command(a, Command::Bridge(a.0, Some(Box::new(to_a))));
-        self.command(b, Command::Bridge(b.0, Some(Box::new(to_b))));
+        // If only one is taken, its end finds the other gone, and ends by itself.
+        self.command(a, Command::Bridge(a.0, Some(Box::new(to_a))))
+            && self.command(b, Command::Bridge(b.0, Some(Box::new(to_b))))
     }
 
     /// Ends the bridge that this session is part of; both sides hear silence, or what plays.
@@ -244,10 +256,8 @@ impl MediaHandle {
         if taken { Ok(()) } else { Err(SdpError::Busy) }
     }
 
-    fn command(&self, session: SessionId, command: Command) {
-        if let Some(entry) = self.inner.entry(session) {
-            self.inner.command(entry.thread, command);
-        }
+    fn command(&self, session: SessionId, command: Command) -> bool {
+        self.inner.entry(session).is_some_and(|entry| self.inner.command(entry.thread, command))
     }
 }
 

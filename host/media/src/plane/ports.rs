@@ -6,8 +6,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// Tries for a pair that the system chooses.
-const ANY_TRIES: usize = 64;
+/// Tries for a pair: whoever opens a session doesn't wait for a walk through a range that others have taken.
+const TRIES: u32 = 64;
 /// Expedited forwarding (RFC 3246), as RTP is marked everywhere.
 const TOS_EXPEDITED: u32 = 0xb8;
 
@@ -24,12 +24,12 @@ pub(super) fn bind(config: &MediaConfig, cursor: &AtomicU32) -> Result<Pair, Med
     let mut cause = None;
     let mut keep = |outcome: io::Result<Pair>| outcome.map_err(|error| cause = Some(error)).ok();
     let found = if last == 0 {
-        (0..ANY_TRIES).find_map(|_| keep(any(config.bind_ip)))
+        (0..TRIES).find_map(|_| keep(any(config.bind_ip)))
     } else {
         let even = first.next_multiple_of(2);
         // Both ports of a pair are in the range.
         let pairs = (last + 1).saturating_sub(even) / 2;
-        (0..pairs).find_map(|_| {
+        (0..pairs.min(TRIES)).find_map(|_| {
             let port = even + 2 * (cursor.fetch_add(1, Relaxed) % pairs);
             keep(u16::try_from(port).map_err(io::Error::other).and_then(|port| pair(config.bind_ip, port)))
         })

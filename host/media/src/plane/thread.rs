@@ -6,7 +6,7 @@
 //! thread that is more than 100 ms behind (the machine was stopped) skips what it missed, and counts it; timestamps go
 //! on without a gap.
 
-use crate::event::{MediaEvent, PlaySource};
+use crate::event::{MediaEvent, PlayOutcome, PlaySource, SessionId};
 use crate::record::{RecordItem, Tap};
 use crate::sdp::Agreed;
 use crate::session::bridge::BridgeEnd;
@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::error::TrySendError;
 
 const SLOT_US: u64 = 5_000;
 /// Slots in a tick of 20 ms.
@@ -30,7 +31,8 @@ const LATE_US: u64 = 5_000;
 const READS: usize = 16;
 /// Octets of the largest datagram that can be one of ours.
 const MAX_DATAGRAM: usize = 1_500;
-/// Events that wait for a slow receiver; further ones are dropped, and counted.
+/// Events that wait for a slow receiver; further ones are dropped, and counted, but for the ends of playing: somebody
+/// waits for each, and there are no more of them than plays that were commanded.
 const MAX_EVENTS: usize = 1_024;
 
 /// What the handle shares with a running session.
@@ -39,6 +41,8 @@ pub(super) struct Shared {
     pub(super) stats: SharedSessionStats,
     /// A flag, since a full queue must not keep a session open.
     pub(super) closed: AtomicBool,
+    /// The same: the call is answered.
+    pub(super) started: AtomicBool,
 }
 
 pub(super) struct Running {
@@ -129,6 +133,9 @@ impl MediaThread {
                 continue;
             }
             let now_us = elapsed_us(start);
+            if running.shared.started.load(Relaxed) {
+                running.session.start(now_us);
+            }
             running.read(now_us, pending);
             if phase != 0 {
                 continue;
@@ -156,14 +163,19 @@ impl MediaThread {
 
     fn report(&mut self) {
         for event in self.pending.drain(..) {
-            if self.unsent.len() < MAX_EVENTS {
+            if self.unsent.len() < MAX_EVENTS || matches!(event, MediaEvent::PlayFinished { .. }) {
                 self.unsent.push_back(event);
             } else {
                 self.stats.events_dropped.fetch_add(1, Relaxed);
             }
         }
         while !self.unsent.is_empty() {
-            let Ok(place) = self.events.try_reserve() else { return };
+            let place = match self.events.try_reserve() {
+                Ok(place) => place,
+                Err(TrySendError::Full(())) => return,
+                // Nobody is left to tell.
+                Err(TrySendError::Closed(())) => return self.unsent.clear(),
+            };
             if let Some(event) = self.unsent.pop_front() {
                 place.send(event);
             }
@@ -194,8 +206,14 @@ impl MediaThread {
             | Command::Bridge(id, _)
             | Command::Record(id, _) => (id, command),
         };
-        // Closed meanwhile: nothing to do.
-        let Some(running) = self.sessions.get_mut(&id) else { return };
+        let Some(running) = self.sessions.get_mut(&id) else {
+            // Closed meanwhile: nothing to do, but a play that was taken has its end.
+            if let Command::Play(_, play, _) = command {
+                let (session, outcome) = (SessionId(id), PlayOutcome::Stopped);
+                self.pending.push(MediaEvent::PlayFinished { session, play, outcome, played_ms: 0 });
+            }
+            return;
+        };
         let session = &mut running.session;
         match command {
             Command::Open(..) => {}
@@ -238,4 +256,37 @@ impl Running {
 
 fn elapsed_us(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thread(room: usize) -> (MediaThread, tokio::sync::mpsc::Receiver<MediaEvent>) {
+        let (_commands, received) = std::sync::mpsc::sync_channel(1);
+        let (events, told) = tokio::sync::mpsc::channel(room);
+        (MediaThread::new(received, events, Arc::default()), told)
+    }
+
+    #[test]
+    fn the_end_of_playing_is_told_however_slow_the_receiver_is() {
+        let (mut thread, mut told) = thread(1);
+        let session = SessionId(1);
+        let digit = MediaEvent::Digit { session, digit: '1', duration_ms: 100 };
+        thread.pending.extend(std::iter::repeat_n(digit, MAX_EVENTS + 10));
+        // A play that was commanded as the session closed has an end too.
+        thread.perform(Command::Play(1, 7, PlaySource { clips: vec![], repeat: false }), 0);
+        let mut ends = 0;
+        for _ in 0..2 * MAX_EVENTS {
+            thread.report();
+            let event = told.try_recv();
+            ends += usize::from(matches!(event, Ok(MediaEvent::PlayFinished { play: 7, .. })));
+        }
+        assert_eq!(ends, 1);
+        assert_eq!(thread.stats.events_dropped.load(Relaxed), 10, "what may be lost is bounded");
+        drop(told);
+        thread.perform(Command::Play(1, 8, PlaySource { clips: vec![], repeat: false }), 0);
+        thread.report();
+        assert!(thread.unsent.is_empty(), "nobody is left to tell");
+    }
 }

@@ -4,6 +4,8 @@
 const TIMEOUT_US: u64 = 200_000;
 /// One segment of a long event at most (RFC 4733 §2.5.1.3).
 const SEGMENT: u32 = 0xffff;
+/// Further back than this (10 s), nothing is a repetition: the source's timestamps began anew.
+const REBASED: i32 = 80_000;
 
 /// A digit that was pressed and released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +44,7 @@ impl DtmfReceiver {
     pub(crate) fn on_event(&mut self, timestamp: u32, payload: &[u8], now_us: u64) -> [Option<Digit>; 2] {
         let [event, flags, high, low, ..] = *payload else { return [None; 2] };
         let duration = u32::from(u16::from_be_bytes([high, low]));
-        let is_new = |known: u32| timestamp.wrapping_sub(known) as i32 > 0;
+        let is_new = |known: u32| !(-REBASED..=0).contains(&(timestamp.wrapping_sub(known) as i32));
         if event > 15 || self.finished.is_some_and(|finished| !is_new(finished)) {
             return [None; 2];
         }
@@ -177,6 +179,17 @@ mod tests {
                 ],
                 &[('1', 8_250)],
             ),
+            (
+                "timestamps begin anew, lower",
+                &[(900_000, 1, true, 800, 0), (160, 2, true, 800, 500), (160, 2, true, 800, 520)],
+                &[('1', 100), ('2', 100)],
+            ),
+            (
+                "timestamps begin anew while an end is missing",
+                &[(900_000, 1, false, 400, 0), (160, 2, true, 800, 100)],
+                &[('1', 50), ('2', 100)],
+            ),
+            ("repeated late", &[(79_000, 1, true, 800, 0), (0, 1, true, 800, 50)], &[('1', 100)]),
             ("flash and tones are no digits", &[(0, 16, true, 800, 0), (1_600, 200, true, 800, 100)], &[]),
         ];
         for (name, packets, expected) in table {

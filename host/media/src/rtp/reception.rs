@@ -77,9 +77,18 @@ impl Reception {
         (lost * 256).checked_div(expected).map_or(0, |share| share.min(255) as u8)
     }
 
+    fn step(&self, sequence: u16) -> i64 {
+        i64::from(sequence.wrapping_sub(self.highest as u16) as i16)
+    }
+
+    /// Whether the source begins anew with this packet.
+    pub(crate) fn restarts(&self, sequence: u16) -> bool {
+        self.step(sequence).abs() > MAX_JUMP
+    }
+
     pub(crate) fn on_packet(&mut self, sequence: u16) -> Verdict {
-        let step = i64::from(sequence.wrapping_sub(self.highest as u16) as i16);
-        if step.abs() > MAX_JUMP {
+        let step = self.step(sequence);
+        if self.restarts(sequence) {
             let (ssrc, lost_before, jitter) = (self.ssrc, self.lost(), self.jitter);
             *self = Self { lost_before, jitter, ..Self::new(ssrc, sequence) };
             return self.on_packet(sequence);

@@ -1,9 +1,11 @@
 //! Where the peer really is (symmetric RTP, RFC 4961; latching, RFC 7362 §4).
 //!
-//! A peer behind NAT doesn't know its address. So: a packet from the signalled address latches to it at once; another
-//! address must send [`PROBATION`] acceptable packets of one source in a row first. Once latched, an address is left
-//! only if it has been silent for [`SILENT_US`] and the new one continues the *same* source. A new description
-//! that names another address starts anew.
+//! A peer behind NAT doesn't know its address. So: a packet from the signalled address latches to it at once, whatever
+//! was latched before; another address must send [`PROBATION`] acceptable packets of one source in a row first. Once
+//! latched, an address is left to another one only after silence: of [`SILENT_US`] if the new one continues the *same*
+//! source, of [`GONE_US`] if it is another source (a NAT mapping and a phone's stream may both begin anew). A new
+//! description that names another address starts anew. Nothing latches before [`Latch::start`]: the call isn't
+//! answered, so only the signalled address is heard at all.
 
 use std::net::SocketAddr;
 
@@ -11,9 +13,12 @@ use std::net::SocketAddr;
 const PROBATION: u8 = 3;
 /// A peer that still sends isn't robbed.
 const SILENT_US: u64 = 500_000;
+/// For so long nothing came: the source is gone, and another one may take its place.
+const GONE_US: u64 = 3_000_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Latch {
+    started: bool,
     signalled: Option<SocketAddr>,
     latched: Option<(SocketAddr, u32)>,
     heard_us: u64,
@@ -25,8 +30,13 @@ impl Latch {
         if let Some(remote) = remote
             && self.signalled != Some(remote)
         {
-            *self = Self { signalled: Some(remote), ..Self::default() };
+            *self = Self { started: self.started, signalled: Some(remote), ..Self::default() };
         }
+    }
+
+    /// From now on it latches.
+    pub(crate) fn start(&mut self) {
+        self.started = true;
     }
 
     /// Where to send.
@@ -36,13 +46,19 @@ impl Latch {
 
     /// Whether a well-formed packet of this source may be taken.
     pub(crate) fn accepts(&mut self, from: SocketAddr, ssrc: u32, now_us: u64) -> bool {
+        let announced = self.signalled == Some(from);
+        if !self.started {
+            return announced;
+        }
         let accepted = match self.latched {
+            _ if announced => true,
             Some((address, _)) if address == from => true,
             Some((_, known)) => {
-                let silent = now_us.saturating_sub(self.heard_us) >= SILENT_US;
-                silent && ssrc == known && self.on_probation(from, ssrc)
+                let silent_us = now_us.saturating_sub(self.heard_us);
+                let needed_us = if ssrc == known { SILENT_US } else { GONE_US };
+                silent_us >= needed_us && self.on_probation(from, ssrc)
             }
-            None => self.signalled == Some(from) || self.on_probation(from, ssrc),
+            None => self.on_probation(from, ssrc),
         };
         if accepted {
             (self.latched, self.heard_us, self.candidate) = (Some((from, ssrc)), now_us, None);
@@ -64,18 +80,23 @@ impl Latch {
 mod tests {
     use super::Latch;
 
+    fn addresses() -> [std::net::SocketAddr; 3] {
+        ["192.0.2.1:4000", "192.0.2.2:4000", "192.0.2.3:4000"].map(|text| text.parse().unwrap())
+    }
+
     #[test]
     fn the_announced_address_is_believed_and_others_must_prove_themselves() {
-        let [a, b, c] = ["192.0.2.1:4000", "192.0.2.2:4000", "192.0.2.3:4000"].map(|text| text.parse().unwrap());
+        let [a, b, c] = addresses();
         let mut latch = Latch::default();
         latch.signal(Some(a));
+        latch.start();
         assert_eq!(latch.target(), Some(a));
         // NAT: it comes from elsewhere.
         assert_eq!([1, 2, 3].map(|n| latch.accepts(b, 7, n)), [false, false, true]);
         assert_eq!(latch.target(), Some(b));
         // An intruder, while the peer talks, and after, with another source.
         assert!((0..10).all(|_| !latch.accepts(c, 7, 1_000)));
-        assert!((0..10).all(|_| !latch.accepts(c, 8, 9_000_000)));
+        assert!((0..10).all(|_| !latch.accepts(c, 8, 2_999_000)));
         // The peer's NAT mapping changed.
         assert_eq!([1, 2, 3].map(|_| latch.accepts(b, 7, 9_000_000)), [true, true, true]);
         assert_eq!([1, 2, 3].map(|_| latch.accepts(c, 7, 9_600_000)), [false, false, true]);
@@ -85,5 +106,43 @@ mod tests {
         latch.signal(Some(b));
         assert_eq!(latch.target(), Some(b));
         assert!(latch.accepts(b, 9, 9_700_000));
+    }
+
+    #[test]
+    fn a_stranger_who_was_first_loses_it_to_the_announced_address() {
+        let [a, stranger, _] = addresses();
+        let mut latch = Latch::default();
+        latch.signal(Some(a));
+        latch.start();
+        assert_eq!([1, 2, 3].map(|n| latch.accepts(stranger, 7, n)), [false, false, true]);
+        assert!(latch.accepts(a, 8, 4), "the peer's first packet");
+        assert_eq!(latch.target(), Some(a));
+        assert!((5..20).all(|n| !latch.accepts(stranger, 7, n)));
+    }
+
+    #[test]
+    fn another_source_takes_over_after_a_long_silence_only() {
+        let [a, b, c] = addresses();
+        let mut latch = Latch::default();
+        latch.signal(Some(a));
+        latch.start();
+        assert_eq!([1, 2, 3].map(|n| latch.accepts(b, 7, n)), [false, false, true]);
+        assert!((0..10).all(|_| !latch.accepts(c, 8, 2_900_000)));
+        let later = [3_100_001, 3_100_002, 3_100_003];
+        assert_eq!(later.map(|n| latch.accepts(c, 8, n)).last(), Some(&true));
+        assert_eq!(latch.target(), Some(c));
+    }
+
+    #[test]
+    fn nothing_latches_before_the_start() {
+        let [a, stranger, _] = addresses();
+        let mut latch = Latch::default();
+        latch.signal(Some(a));
+        assert!((0..10).all(|n| !latch.accepts(stranger, 7, n)));
+        assert!(latch.accepts(a, 8, 10));
+        latch.start();
+        assert_eq!(latch.target(), Some(a));
+        // The time before doesn't count for it.
+        assert_eq!([11, 12, 13].map(|n| latch.accepts(stranger, 7, n)), [false, false, true]);
     }
 }

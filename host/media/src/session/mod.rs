@@ -36,6 +36,8 @@ pub(crate) trait Wire {
 
 pub(crate) struct Session {
     id: SessionId,
+    /// The call is answered: media may flow.
+    started: bool,
     agreed: Option<Agreed>,
     latch: Latch,
     // Heard.
@@ -64,6 +66,7 @@ impl Session {
     pub(crate) fn new(id: SessionId, seeds: Seeds, no_media_us: u64) -> Self {
         Self {
             id,
+            started: false,
             agreed: None,
             latch: Latch::default(),
             reception: None,
@@ -95,10 +98,17 @@ impl Session {
             self.no_media_reported = false;
         }
         self.latch.signal(agreed.remote);
-        if self.next_report_us == 0 {
-            self.next_report_us = now_us + send::REPORT_EVERY_US / 2;
-        }
         self.agreed = Some(agreed);
+    }
+
+    /// The call is answered: from now on it sends, latches, and misses what doesn't come. Once; again changes nothing.
+    pub(crate) fn start(&mut self, now_us: u64) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        self.latch.start();
+        (self.alive_us, self.no_media_reported) = (now_us, false);
+        self.next_report_us = now_us + send::REPORT_EVERY_US / 2;
     }
 
     pub(crate) fn play(&mut self, play: u64, source: PlaySource, events: &mut Vec<MediaEvent>) {

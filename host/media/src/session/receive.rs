@@ -90,6 +90,9 @@ impl Session {
             self.reception = Some(Reception::new(ssrc, sequence));
             self.jitter.reset();
             self.dtmf_in = Default::default();
+        } else if self.reception.as_ref().is_some_and(|known| known.restarts(sequence)) {
+            // Its timestamps may begin anew, below those of digits heard before.
+            self.dtmf_in = Default::default();
         }
         self.reception.as_mut().map_or(Verdict::New, |reception| reception.on_packet(sequence))
     }
@@ -144,7 +147,8 @@ impl Session {
         if let Some(bridge) = &self.bridge {
             bridge.send(Crossing::Sound(*heard));
         }
-        let waits = self.agreed.is_some_and(|agreed| agreed.direction.receives()) && self.no_media_us > 0;
+        let receives = self.agreed.is_some_and(|agreed| agreed.direction.receives());
+        let waits = self.started && receives && self.no_media_us > 0;
         if waits && !self.no_media_reported && now_us.saturating_sub(self.alive_us) > self.no_media_us {
             self.no_media_reported = true;
             events.push(MediaEvent::NoMedia { session: self.id });
@@ -154,5 +158,42 @@ impl Session {
             self.stats.lost = reception.lost();
             self.stats.jitter_ms = (reception.jitter_samples() / 8.0).round() as u64;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::event::{MediaEvent, SessionId};
+    use crate::sdp::{Local, Negotiator, read};
+    use crate::session::{Seeds, Session};
+    use std::net::SocketAddr;
+
+    /// An event packet that ends a digit.
+    fn key(sequence: u16, timestamp: u32, event: u8) -> Vec<u8> {
+        let ([a, b], [c, d, e, f]) = (sequence.to_be_bytes(), timestamp.to_be_bytes());
+        vec![0x80, 101, a, b, c, d, e, f, 0, 0, 0, 7, event, 0x8a, 3, 0x20]
+    }
+
+    #[test]
+    fn digits_are_heard_after_the_source_began_anew() {
+        let peer: SocketAddr = "127.0.0.1:4000".parse().unwrap();
+        let sdp = b"v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 4000 RTP/AVP 0 101\na=rtpmap:101 telephone-event/8000\n";
+        let (_, agreed) = Negotiator::new(Local { rtp: peer, id: 1 }).answer(&read(sdp).unwrap()).unwrap();
+        let mut session = Session::new(SessionId(1), Seeds { ssrc: 1, sequence: 1, timestamp: 1 }, 0);
+        session.configure(agreed, 0);
+        session.start(0);
+        let mut events = Vec::new();
+        // The second is of the same source, but of another stream: numbers far away, times a little below.
+        for (sequence, timestamp, event) in [(10, 20_000, 1), (40_000, 160, 2), (40_001, 160, 2)] {
+            session.on_packet(1, &key(sequence, timestamp, event), peer, &mut events);
+        }
+        let digits: Vec<_> = events
+            .iter()
+            .filter_map(|event| match event {
+                MediaEvent::Digit { digit, .. } => Some(*digit),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(digits, ['1', '2']);
     }
 }

@@ -18,7 +18,7 @@ impl Session {
     pub(super) fn say(&mut self, wire: &mut impl Wire, events: &mut Vec<MediaEvent>) -> Frame {
         let crossed = self.cross();
         // Nobody hears it yet: what is to be played waits.
-        let Some(agreed) = self.agreed else { return SILENCE };
+        let Some(agreed) = self.agreed.filter(|_| self.started) else { return SILENCE };
         let mut frame = crossed.unwrap_or(SILENCE);
         if let Some(player) = &mut self.player
             && player.fill(&mut frame)
@@ -75,7 +75,7 @@ impl Session {
     /// A report, when its time has come.
     pub(super) fn report(&mut self, now_us: u64, wire: &mut impl Wire) {
         let Some(remote) = self.agreed.and_then(|agreed| agreed.remote_rtcp) else { return };
-        if now_us < self.next_report_us {
+        if !self.started || now_us < self.next_report_us {
             return;
         }
         // Spread by the source, so that sessions opened together don't report together (RFC 3550 §6.3.1).

@@ -27,12 +27,14 @@ pub fn plane(config: MediaConfig) -> Plane {
     Plane { media: MediaPlane::start(config, to).unwrap(), events }
 }
 
-/// Two sessions that agreed: the first offered.
+/// Two sessions that agreed and were started: the first offered.
 pub fn connect(a: &MediaHandle, b: &MediaHandle) -> (SessionId, SessionId) {
     let (offering, answering) = (a.open().unwrap(), b.open().unwrap());
     let offer = a.create_offer(offering).unwrap();
     let answer = b.accept_offer(answering, offer.as_bytes()).unwrap();
     a.accept_answer(offering, answer.as_bytes()).unwrap();
+    a.start(offering);
+    b.start(answering);
     (offering, answering)
 }
 
