@@ -57,7 +57,7 @@ pub enum What {
         /// In words.
         text: String,
     },
-    /// The person pressed a key. Not told while a secret question is open.
+    /// The person pressed a key, and a question took it that isn't secret.
     Pressed {
         /// Which.
         key: char,

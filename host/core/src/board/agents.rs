@@ -134,14 +134,15 @@ impl Board {
         }
         let state = if seat.away || !phone {
             AgentState::SignedOut
-        } else if let Some(WantedState::NotReady { reason }) = seat.wish.take() {
-            AgentState::NotReady { reason }
         } else {
-            match after {
-                After::Missed(reason) => AgentState::NotReady { reason: reason.into() },
-                After::Withdrawn => AgentState::Ready { since: seat.idle_since },
-                After::Talked { wrap_up_ms: 0, .. } => AgentState::Ready { since: now },
-                After::Talked { contact, wrap_up_ms } => {
+            match (after, seat.wish.take()) {
+                (_, Some(WantedState::NotReady { reason })) => AgentState::NotReady { reason },
+                // Asked to go on while it rang.
+                (After::Missed(_), Some(WantedState::Ready)) => AgentState::Ready { since: now },
+                (After::Missed(reason), _) => AgentState::NotReady { reason: reason.into() },
+                (After::Withdrawn, _) => AgentState::Ready { since: seat.idle_since },
+                (After::Talked { wrap_up_ms: 0, .. }, _) => AgentState::Ready { since: now },
+                (After::Talked { contact, wrap_up_ms }, _) => {
                     AgentState::WrapUp { contact, until: now.plus_ms(wrap_up_ms.into()) }
                 }
             }

@@ -82,6 +82,14 @@ pub enum Input {
         /// Counted from 0.
         frame: u64,
     },
+    /// The store refused a journal frame for good. What waits for it goes on (journal rule 9), and the record says that
+    /// the journal has a hole.
+    JournalLost {
+        /// Whose.
+        contact: ContactId,
+        /// Counted from 0.
+        frame: u64,
+    },
     /// The store can't write (`healthy: false`), or can again.
     StoreHealth {
         /// Whether it can.
@@ -165,4 +173,6 @@ pub enum LegFailure {
     Declined,
     /// It could not be reached (no registration, 404, 408, 5xx, transport).
     Unreachable,
+    /// It never left us: no ports, too many calls. No fault of the agent's.
+    Local,
 }

@@ -61,6 +61,11 @@ impl Board {
             Some(Leg::Person(_)) => self.leg_ended(leg, Some("failed".into())),
             Some(Leg::Agent(id)) => {
                 let result = match failure {
+                    LegFailure::Local => {
+                        let id = *id;
+                        self.offer_stalled(id);
+                        return;
+                    }
                     LegFailure::NoAnswer => OfferResult::TimedOut,
                     LegFailure::Declined => OfferResult::Declined,
                     LegFailure::Unreachable => OfferResult::Unreachable,

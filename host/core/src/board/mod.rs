@@ -1,5 +1,3 @@
-// TO THE BOARD'S AUTHOR: read /tmp/w/board-bugs.md now (journal format 1 is frozen: frame 0 is Frame::Opened, to be
-// written before the first segment; use Ledger::opened). Remove this comment.
 //! The board: every contact, queue and agent of a tenant, as one deterministic machine.
 //!
 //! | file | what it is |
@@ -169,6 +167,7 @@ impl Board {
             Input::LookedUp { lookup, version, result } => self.looked_up(lookup, version, result),
             Input::Scored { decision, result } => self.scored(decision, result),
             Input::JournalDurable { contact, frame } => self.journal_durable(contact, frame),
+            Input::JournalLost { contact, frame } => self.journal_lost(contact, frame),
             Input::StoreHealth { healthy, reason } => self.store_health(healthy, reason),
             Input::PhoneRegistered(agent) => self.phone_registered(agent),
             Input::PhoneGone(agent) => self.phone_gone(&agent),

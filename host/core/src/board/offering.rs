@@ -13,6 +13,8 @@ use crate::record::{Offer, OfferResult};
 /// Bounds of a queue's `offer_timeout_ms`.
 const MIN_RING_MS: u32 = 1_000;
 const MAX_RING_MS: u32 = 300_000;
+/// How long a queue rests when a call could not be placed for want of room.
+const STALLED_MS: u64 = 1_000;
 
 impl Board {
     /// Offers a contact that waits to an agent who is ready. The screen pop is told before the phone rings.
@@ -77,6 +79,15 @@ impl Board {
         self.touched.insert(queue);
     }
 
+    /// The call to an agent never left us. That is nobody's fault but ours: the agent is as ready as before, and who
+    /// waits is looked at again in a while, not at once: there is no room now.
+    pub(super) fn offer_stalled(&mut self, id: ContactId) {
+        let Some((agent, queue)) = self.end_offer(id, OfferResult::Unreachable, false) else { return };
+        self.release(&agent, After::Withdrawn);
+        self.touched.remove(&queue);
+        self.out.timers.set(Timer::Rematch(queue), self.out.now.plus_ms(STALLED_MS));
+    }
+
     /// The person is not there any more, or wants no agent: whoever is rung is let go.
     pub(super) fn withdraw(&mut self, id: ContactId) {
         if let Some((agent, _)) = self.end_offer(id, OfferResult::Withdrawn, true) {
@@ -94,6 +105,10 @@ impl Board {
         let (agent, leg) = contact.offer_over(result)?;
         let queue = contact.place.as_ref()?.queue.clone();
         contact.place.as_mut()?.stage = Stage::Waiting;
+        if let Some(line) = self.queues.get_mut(&queue) {
+            // Whoever was offered may stand before those that nobody suited.
+            line.beyond = None;
+        }
         self.legs.remove(&leg);
         self.out.timers.cancel(&Timer::Offer(id));
         if hang_up {

@@ -50,7 +50,7 @@ impl Board {
         let refusal = match checked {
             Err(text) => Some(ContactError::Invalid(text)),
             // Journal rule 7: a warning result first.
-            Ok(()) if !tidying && contact.ledger.nearly_full() && !contact.ledger.warned && !is_last(&request) => {
+            Ok(()) if !tidying && contact.ledger.nearly_full() && !contact.ledger.warned && may_warn(&request) => {
                 contact.ledger.warned = true;
                 Some(ContactError::Limit("the journal is nearly full: continue as another flow, or end".into()))
             }
@@ -87,6 +87,15 @@ impl Board {
     pub(super) fn journal_durable(&mut self, id: ContactId, frame: u64) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         if matches!(contact.parked(), Some(Parked::Durable { frame: awaited, .. }) if *awaited <= frame) {
+            self.go_on(id);
+        }
+    }
+
+    /// Rule 9: a frame that will never be durable holds nothing up.
+    pub(super) fn journal_lost(&mut self, id: ContactId, frame: u64) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.ledger.durable = false;
+        if matches!(contact.parked(), Some(Parked::Durable { frame: awaited, .. }) if *awaited == frame) {
             self.go_on(id);
         }
     }
@@ -298,6 +307,11 @@ impl Board {
             Some(Parked::Durable { .. } | Parked::Answer | Parked::Speech(_) | Parked::Say) | None => {}
         }
     }
+}
+
+/// Whose result can carry the warning that the journal is nearly full: an attribute or a look-up has no such error.
+const fn may_warn(request: &Request) -> bool {
+    !is_last(request) && !matches!(request, Request::Attribute(_) | Request::Lookup { .. })
 }
 
 /// What a flow may still do when its journal is full.

@@ -71,6 +71,9 @@ impl Contact {
         while let Step::Open { .. } = step
             && let Some(key) = self.keys.pop_front()
         {
+            if !ask.question().secret {
+                self.tell(out, What::Pressed { key });
+            }
             step = ask.key(key);
         }
         match step {
@@ -104,14 +107,14 @@ impl Contact {
         self.reply_kept(out, Reply::Answer(answer), Reply::Answer(kept), None);
     }
 
-    /// A key: it answers the open question, or is kept for the next. While agent and person talk, it is theirs.
+    /// A key: it answers the open question, or is kept for the next. While agent and person talk, it is theirs. It is
+    /// told once a question takes it, and only if that isn't secret (journal rule 20): what was typed ahead may be a PIN.
     pub(super) fn pressed(&mut self, out: &mut Out, key: char) {
-        let secret = matches!(self.parked(), Some(Parked::Ask(ask)) if ask.question().secret);
-        if !secret {
-            self.tell(out, What::Pressed { key });
-        }
         if self.talking() {
             return;
+        }
+        if matches!(self.parked(), Some(Parked::Ask(ask)) if !ask.question().secret) {
+            self.tell(out, What::Pressed { key });
         }
         let pending = self.run_mut().and_then(|run| run.pending.as_mut());
         let Some(Parked::Ask(ask)) = pending.map(|pending| &mut pending.call) else {

@@ -104,7 +104,7 @@ impl Found {
 
     fn returned(&mut self, at: Timestamp, request: &Request, reply: &Reply) {
         match (request, reply) {
-            (Request::Answer | Request::Say(_), Reply::Done) => {
+            (Request::Answer | Request::Say(_) | Request::StartPlaying { .. }, Reply::Done) => {
                 self.answered_at.get_or_insert(at);
             }
             (Request::Ask(question), Reply::Answer(answer)) => {
@@ -116,6 +116,7 @@ impl Found {
                 self.attributes.insert(name.clone(), value.clone());
             }
             (Request::Enqueue(request), Reply::Enqueued) => {
+                self.left();
                 // A name that was taken is a name.
                 if let Ok(queue) = QueueName::new(request.queue.clone()) {
                     self.open = Some(QueueVisit {
@@ -129,12 +130,20 @@ impl Found {
                 }
             }
             (Request::Leave { .. }, _) | (Request::Wait { .. }, Reply::Waited(WaitStatus::Lost(_))) => {
-                if let Some(visit) = self.open.take() {
-                    self.leave(visit, VisitOutcome::Left);
-                }
+                self.left();
             }
-            (Request::ContinueAs { attributes, .. }, Reply::Done) => self.attributes.extend(attributes.iter().cloned()),
+            (Request::ContinueAs { attributes, .. }, Reply::Done) => {
+                self.left();
+                self.attributes.extend(attributes.iter().cloned());
+            }
             _ => {}
+        }
+    }
+
+    /// The place that is held, if one is, was given up.
+    fn left(&mut self) {
+        if let Some(visit) = self.open.take() {
+            self.leave(visit, VisitOutcome::Left);
         }
     }
 

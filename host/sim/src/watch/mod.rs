@@ -222,6 +222,11 @@ impl Watch {
                     contact.durable = contact.durable.max(frame.saturating_add(1));
                 }
             }
+            Input::JournalLost { contact, .. } => {
+                if let Some(contact) = self.contacts.get_mut(contact) {
+                    contact.released = true;
+                }
+            }
             Input::StoreHealth { healthy, .. } => {
                 self.unhealthy = !healthy;
                 if self.unhealthy {

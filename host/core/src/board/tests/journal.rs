@@ -67,6 +67,20 @@ fn rule_8_a_person_who_is_gone_meanwhile_gets_no_act() {
 }
 
 #[test]
+fn rule_9_a_frame_that_is_lost_holds_nothing_up_and_leaves_a_hole() {
+    let mut desk = Desk::new();
+    desk.durable = false;
+    let call = desk.answered_call();
+    assert_eq!(desk.request(call, enqueue("support", 0)), None);
+    let awaited = desk.journals.get(&call.id).map_or(0, Vec::len) as u64 - 1;
+    desk.give(Input::JournalLost { contact: call.id, frame: awaited });
+    assert_eq!(desk.reply(call), Some(Reply::Enqueued));
+    desk.hang_up(call.leg);
+    desk.returns(call, FlowEnd::Completed);
+    assert!(!desk.record(call).journal_durable);
+}
+
+#[test]
 fn rule_9_running_calls_go_on_without_the_disk_and_are_marked() {
     let mut desk = Desk::new();
     desk.durable = false;
@@ -88,19 +102,25 @@ fn rule_9_running_calls_go_on_without_the_disk_and_are_marked() {
 fn rule_7_a_journal_that_fills_up_warns_once_then_refuses_then_stops_the_flow() {
     let mut desk = Desk::new();
     let call = desk.answered_call();
+    let set = Request::SetAttribute("n".into(), "x".into());
     let mut warnings = 0;
     while desk.board.contact(call.id).unwrap().journal_entries < MAX_ENTRIES {
-        if let Some(Reply::Failed(ContactError::Limit(_))) = desk.request(call, Request::Attribute("n".into())) {
+        if let Some(Reply::Failed(ContactError::Limit(_))) = desk.request(call, set.clone()) {
             warnings += 1;
+        }
+        if desk.board.contact(call.id).unwrap().journal_entries < MAX_ENTRIES {
+            // An attribute has no error to carry the warning: what is there is told.
+            let read = desk.request(call, Request::Attribute("n".into()));
+            assert!(matches!(read, Some(Reply::Attribute(Some(_)))), "{read:?}");
         }
     }
     assert_eq!(warnings, 1);
     for _ in 0..32 {
-        let refused = desk.request(call, Request::Attribute("n".into()));
+        let refused = desk.request(call, set.clone());
         assert!(matches!(refused, Some(Reply::Failed(ContactError::Limit(_)))));
     }
     assert_eq!(desk.board.contact(call.id).unwrap().journal_entries, MAX_ENTRIES);
-    assert_eq!(desk.request(call, Request::Attribute("n".into())), None);
+    assert_eq!(desk.request(call, set), None);
     assert!(desk.wanted(|effect| matches!(effect, Effect::CancelFlow { .. })));
     assert_eq!(desk.board.contact(call.id).unwrap().state, "safe-flow");
 }

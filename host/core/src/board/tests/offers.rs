@@ -64,6 +64,51 @@ fn an_offer_that_fails_goes_to_the_next_agent() {
 }
 
 #[test]
+fn a_want_of_room_costs_no_agent_their_turn() {
+    let mut desk = Desk::new();
+    desk.seat(agent("ada", &[]));
+    let ready = desk.state("ada");
+    desk.pass(500);
+    let call = desk.answered_call();
+    desk.enqueue(call, 0);
+    let leg = desk.rung()[0].2;
+    desk.taken();
+    desk.give(Input::LegFailed(leg, LegFailure::Local));
+    assert_eq!(desk.state("ada"), ready);
+    assert!(desk.rung().is_empty(), "not at once: there is no room now");
+    desk.pass(1_000);
+    assert_eq!(desk.rung().len(), 1);
+}
+
+#[test]
+fn who_asks_to_go_on_while_it_rings_goes_on() {
+    let mut desk = Desk::new();
+    desk.seat(agent("ada", &[]));
+    let call = desk.answered_call();
+    desk.enqueue(call, 0);
+    desk.wants("ada", WantedState::Ready);
+    desk.pass(20_000);
+    assert!(matches!(desk.state("ada"), AgentState::Ready { .. }));
+}
+
+#[test]
+fn an_offer_that_fails_gives_the_first_in_turn_another_agent_at_once() {
+    let mut desk = Desk::new();
+    desk.seat(agent("ada", &[]));
+    let (first, second) = (desk.answered_call(), desk.answered_call());
+    desk.enqueue(first, 5);
+    let leg = desk.rung()[0].2;
+    let skilled = QueueRequest { queue: "support".into(), priority: 0, skills: vec![need("french", 1)] };
+    desk.request(second, Request::Enqueue(skilled));
+    // Nobody suits the second: the queue looks no further for now.
+    desk.seat(agent("ben", &[]));
+    desk.taken();
+    desk.give(Input::LegFailed(leg, LegFailure::Declined));
+    let rung = desk.rung();
+    assert_eq!((rung.len(), &rung[0].0, rung[0].1), (1, &agent_id("ben"), first.id));
+}
+
+#[test]
 fn a_caller_who_gives_up_lets_the_agent_go() {
     let mut desk = Desk::new();
     desk.seat(agent("ada", &[]));

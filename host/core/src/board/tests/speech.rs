@@ -120,6 +120,26 @@ fn rule_20_a_secret_stays_out_of_the_journal_events_and_records() {
 }
 
 #[test]
+fn rule_20_a_secret_typed_ahead_is_not_told_either() {
+    let mut desk = Desk::new();
+    let call = desk.answered_call();
+    desk.request(call, Request::Say(text("Please enter your PIN")));
+    for key in "4711".chars() {
+        desk.give(Input::Digit(call.leg, key));
+    }
+    desk.played(call.leg);
+    let ahead = Question { type_ahead: TypeAhead::Keep, ..pin() };
+    assert_eq!(desk.request(call, Request::Ask(ahead)), Some(Reply::Answer(Answer::Digits("4711".into()))));
+    assert!(!desk.told().iter().any(|what| matches!(what, What::Pressed { .. })));
+    // What a question takes that is no secret is told when it takes it.
+    desk.request(call, Request::Say(text("hi")));
+    desk.give(Input::Digit(call.leg, '2'));
+    desk.played(call.leg);
+    assert_eq!(desk.request(call, Request::Ask(menu(TypeAhead::Keep))), choice("two"));
+    assert!(desk.told().contains(&&What::Pressed { key: '2' }));
+}
+
+#[test]
 fn what_is_said_next_cuts_what_plays_under_it() {
     let mut desk = Desk::new();
     let call = desk.answered_call();
