@@ -175,26 +175,46 @@ fn queue<C: Conversation>(c: &C, s: &Settings, customer: Option<&Customer>) -> R
         let timeout_ms = left_ms.min(WAIT_MS);
         left_ms -= timeout_ms;
         match c.wait(&place, &treatment, timeout_ms)? {
-            WaitStatus::StillWaiting(_) => say_while_queued(c, "All our agents are busy.")?,
+            WaitStatus::StillWaiting(_) => {
+                if say_while_queued(c, "All our agents are busy.")? == Heard::Cut {
+                    // The next wait returns when the talk is over, however little time was left to wait.
+                    left_ms = left_ms.max(WAIT_MS);
+                }
+            }
             WaitStatus::Talked(_) => return after_talk(c, s),
-            WaitStatus::Lost(reason) => return give_up(c, reason),
+            WaitStatus::Lost(reason) => {
+                say_while_queued(c, SORRY)?;
+                return Ok(EndReason::Failed(reason));
+            }
         }
     }
+    // An agent who answers just now keeps the place: leaving does nothing then.
     c.leave(&place);
-    give_up(c, format!("no agent within {} s", s.max_wait_ms / 1000))
-}
-
-/// An agent who answers cuts what we say: the next wait tells how the talk went.
-fn say_while_queued<C: Conversation>(c: &C, what: &str) -> Result<(), ContactError> {
-    match c.say(&[text(what)]) {
-        Err(ContactError::Interrupted(Interruption::Connected)) => Ok(()),
-        said => said,
+    match say_while_queued(c, SORRY)? {
+        Heard::Whole => Ok(EndReason::Failed(format!("no agent within {} s", s.max_wait_ms / 1000))),
+        Heard::Cut => match c.wait(&place, &treatment, WAIT_MS)? {
+            WaitStatus::Talked(_) => after_talk(c, s),
+            WaitStatus::StillWaiting(_) | WaitStatus::Lost(_) => Ok(EndReason::Failed("the agent was lost".into())),
+        },
     }
 }
 
-fn give_up<C: Conversation>(c: &C, reason: String) -> Result<EndReason, ContactError> {
-    c.say(&[text("Sorry. All our agents are busy. Thank you for calling. Goodbye.")])?;
-    Ok(EndReason::Failed(reason))
+const SORRY: &str = "Sorry. All our agents are busy. Thank you for calling. Goodbye.";
+
+/// How much of what was said was heard.
+#[derive(PartialEq)]
+enum Heard {
+    Whole,
+    /// An agent answered: the next wait tells how the talk went.
+    Cut,
+}
+
+fn say_while_queued<C: Conversation>(c: &C, what: &str) -> Result<Heard, ContactError> {
+    match c.say(&[text(what)]) {
+        Ok(()) => Ok(Heard::Whole),
+        Err(ContactError::Interrupted(Interruption::Connected)) => Ok(Heard::Cut),
+        Err(error) => Err(error),
+    }
 }
 
 fn after_talk<C: Conversation>(c: &C, s: &Settings) -> Result<EndReason, ContactError> {

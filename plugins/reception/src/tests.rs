@@ -24,6 +24,8 @@ struct Scripted {
     ring: Option<ContactError>,
     /// The agent answers while the flow speaks in the queue.
     agent_cuts: bool,
+    /// The agent answers while the flow says this.
+    cut_at: Option<&'static str>,
     calls: Cell<usize>,
     queued: Cell<bool>,
     log: RefCell<Vec<String>>,
@@ -71,8 +73,9 @@ impl Conversation for Scripted {
         self.ring.clone().map_or(Ok(()), Err)
     }
     fn say(&self, prompt: &[PromptPart]) -> Result<(), ContactError> {
-        self.call(format!("say {}", self.prompt(prompt)))?;
-        let cut = self.agent_cuts && self.queued.get();
+        let said = self.prompt(prompt);
+        let cut = self.queued.get() && (self.agent_cuts || self.cut_at.is_some_and(|what| said.contains(what)));
+        self.call(format!("say {said}"))?;
         if cut { Err(ContactError::Interrupted(Interruption::Connected)) } else { Ok(()) }
     }
     fn ask(&self, question: &Question) -> Result<Answer, ContactError> {
@@ -101,7 +104,8 @@ impl Conversation for Scripted {
     }
     fn leave(&self, (): &()) {
         self.log.borrow_mut().push("leave".into());
-        self.queued.set(false);
+        // Who talks keeps the place.
+        self.queued.set(self.cut_at.is_some());
     }
 }
 
@@ -290,6 +294,17 @@ fn who_cannot_be_identified_gets_an_agent() {
         assert_eq!(call.run(&[]), hung_up());
         let since = call.since(expect);
         assert!(since.len() <= 6 && since.contains(&"enqueue default at 0".to_owned()), "{since:?}");
+    }
+}
+
+#[test]
+fn an_agent_who_answers_at_the_last_moment_is_talked_to() {
+    for (cut_at, leaves) in [("All our agents are busy.", false), ("Sorry.", true)] {
+        let call = Scripted { cut_at: Some(cut_at), ..calling(&[choose("agent"), choose("5")]) };
+        call.waits.borrow_mut().extend([still_waiting(), talked()]);
+        assert_eq!(call.run(&[("max-wait-s", "60")]), Ok(EndReason::Completed), "{cut_at}");
+        assert!(call.log.borrow().contains(&"set survey=5".to_owned()));
+        assert_eq!(call.log.borrow().contains(&"leave".to_owned()), leaves);
     }
 }
 
