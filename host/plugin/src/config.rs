@@ -53,6 +53,8 @@ impl Default for PluginConfig {
 pub struct CacheConfig {
     /// Answers kept; the oldest goes first.
     pub max_entries: usize,
+    /// Bytes of answers kept, roughly; those go first whose time is over first.
+    pub max_bytes: usize,
     /// How long a person found is kept, in milliseconds.
     pub found_ttl_ms: u64,
     /// How long it is kept that a person is unknown, in milliseconds.
@@ -61,7 +63,7 @@ pub struct CacheConfig {
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self { max_entries: 10_000, found_ttl_ms: 60_000, unknown_ttl_ms: 10_000 }
+        Self { max_entries: 10_000, max_bytes: 64 << 20, found_ttl_ms: 60_000, unknown_ttl_ms: 10_000 }
     }
 }
 

@@ -130,7 +130,7 @@ pub enum LoadError {
     Trial(String),
     /// The compile task was lost.
     #[error("the compile task was lost")]
-    Lost(#[source] tokio::task::JoinError),
+    Lost,
 }
 
 /// A decision without scores: the caller falls back.

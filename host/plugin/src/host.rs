@@ -4,8 +4,8 @@ mod load;
 
 pub use load::LoadedInfo;
 
-use crate::config::{LoadSpec, PluginConfig};
-use crate::crm::{CrmRole, Directory};
+use crate::config::{EgressRule, LoadSpec, PluginConfig};
+use crate::crm::{CrmRole, Directory, check_rules};
 use crate::engine::{self, Capacity, Ticker};
 use crate::error::{HostError, LoadError, ScoreError, UploadError};
 use crate::flow::{self, FlowHandle, FlowMessage, FlowPort, FlowStart, Program};
@@ -162,33 +162,36 @@ impl PluginHost {
     /// # Errors
     /// What is wrong with the component, its limits or its egress.
     pub async fn load(&self, version: Version, spec: LoadSpec) -> Result<LoadedInfo, LoadError> {
-        match self.0.get(version) {
-            Some(loaded) => Ok(loaded.info.clone()),
-            None => self.reload(version, spec).await,
+        if let Some(loaded) = self.0.get(version) {
+            return Ok(loaded.info.clone());
         }
-    }
-
-    /// Loads a version, in place of what is loaded of it: what it was granted has changed. Runs in progress go on with
-    /// what they had.
-    ///
-    /// # Errors
-    /// As [`PluginHost::load`]; what was loaded stays.
-    pub async fn reload(&self, version: Version, spec: LoadSpec) -> Result<LoadedInfo, LoadError> {
-        let Ok(turn) = self.0.compile_turn.acquire().await else {
+        let Ok(_turn) = self.0.compile_turn.acquire().await else {
             return Err(LoadError::Compile("the host is stopping".into()));
         };
+        // Whoever had the turn before may have loaded it.
+        if let Some(loaded) = self.0.get(version) {
+            return Ok(loaded.info.clone());
+        }
         let loaded = Arc::new(self.0.compile(version, spec).await?);
-        drop(turn);
         let info = loaded.info.clone();
-        let mut versions = self.0.versions();
-        let before = versions.loaded.insert(version, loaded);
-        versions.draining.retain(|draining| draining.strong_count() > 0);
-        versions.draining.extend(before.as_ref().map(Arc::downgrade));
-        drop(versions);
-        // After the lock: the last hold on a compiled component may go here.
-        drop(before);
+        self.0.versions().loaded.insert(version, loaded);
         tracing::info!(version = %version.short(), world = %info.world, compile_ms = info.compile_ms, "plugin loaded");
         Ok(info)
+    }
+
+    /// Where a crm version may connect from now on. Look-ups under way keep what they had; answers from before are
+    /// forgotten. False if no such version is loaded, or it is no crm plugin.
+    ///
+    /// # Errors
+    /// A rule is out of bounds: then all stays as it was.
+    pub fn grant(&self, version: Version, egress: Vec<EgressRule>) -> Result<bool, LoadError> {
+        check_rules(&egress)?;
+        let Some(loaded) = self.0.get(version) else { return Ok(false) };
+        match &loaded.program {
+            Kind::Crm(directory) => directory.grant(egress.into()),
+            Kind::Flow(_) | Kind::Scorer(_) => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Takes a version out of use. Runs in progress go on; its memory is free with the last of them. False if it

@@ -15,6 +15,7 @@ mod flow;
 mod guest;
 mod host;
 mod scorer;
+mod task;
 mod verify;
 
 pub use config::{BreakerConfig, CacheConfig, EgressRule, Limits, LoadSpec, PluginConfig, Scheme};

@@ -7,6 +7,7 @@ use crate::config::Limits;
 use crate::error::ScoreError;
 use crate::flow::{failure, no_room};
 use crate::guest::{Birth, Guest, LogSink, SeededRandom, VirtualClock, metered};
+use crate::task::Aborted;
 use cordboard_core::flow::RunEnd;
 use cordboard_core::ids::Version;
 use plan::Plan;
@@ -181,23 +182,6 @@ impl ScorerProgram {
             agent_columns: Arc::clone(&input.agent_columns),
             plan,
         })
-    }
-}
-
-/// A task that ends when nobody waits for it any more.
-struct Aborted<T>(tokio::task::JoinHandle<T>);
-
-impl<T> Future for Aborted<T> {
-    type Output = Option<T>;
-
-    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<Option<T>> {
-        std::pin::Pin::new(&mut self.0).poll(context).map(Result::ok)
-    }
-}
-
-impl<T> Drop for Aborted<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -13,7 +13,7 @@ use crate::flow::{failure, no_room};
 use crate::guest::{Birth, Guest, LogSink, SeededRandom, VirtualClock, metered, shortened};
 use breaker::Breaker;
 use cache::Cache;
-use cordboard_core::flow::{LookupError, Profile, RunEnd};
+use cordboard_core::flow::{LookupError, Profile, RunEnd, check_profile};
 use cordboard_core::ids::Version;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,8 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 /// No look-up takes longer, whatever its caller says.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
+/// A time-out shorter than this is no failure of the directory.
+const FAIR_TIMEOUT: Duration = Duration::from_secs(2);
 /// The contract's bounds of a key, in bytes.
 const MAX_KIND_BYTES: usize = 64;
 const MAX_VALUE_BYTES: usize = 512;
@@ -57,12 +59,13 @@ pub(crate) struct Directory {
     pub(crate) limits: Limits,
     pub(crate) step_cpu_ms: u32,
     pub(crate) config: Arc<[(String, String)]>,
-    pub(crate) rules: Arc<[EgressRule]>,
     pool: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
 struct State {
+    /// Where the version may connect now.
+    rules: Arc<[EgressRule]>,
     cache: Cache,
     breaker: Breaker,
     /// Look-ups under way: who asks for the same person meanwhile gets the same answer.
@@ -88,16 +91,31 @@ impl Directory {
         bounds: (u32, CacheConfig, BreakerConfig),
     ) -> Self {
         let (pool, cache, breaker) = bounds;
-        let state = State { cache: Cache::new(cache), breaker: Breaker::new(breaker), flights: BTreeMap::new() };
+        let state = State { rules, cache: Cache::new(cache), breaker: Breaker::new(breaker), flights: BTreeMap::new() };
         let pool = Arc::new(Semaphore::new(pool as usize));
-        Self { version, engine, pre, limits, step_cpu_ms, config, rules, pool, state: Mutex::new(state) }
+        Self { version, engine, pre, limits, step_cpu_ms, config, pool, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the operator grants from now on: the next look-up has it, one under way keeps what it had. What is known
+    /// from before is forgotten: it may come from where the version may not connect any more.
+    pub(crate) fn grant(&self, rules: Arc<[EgressRule]>) {
+        let mut state = self.state();
+        if state.rules != rules {
+            state.rules = rules;
+            state.cache.clear();
+        }
+    }
+
     pub(crate) fn store(&self) -> Store<Guest<CrmRole>> {
+        let rules = Arc::clone(&self.state().rules);
+        self.store_with(rules)
+    }
+
+    fn store_with(&self, rules: Arc<[EgressRule]>) -> Store<Guest<CrmRole>> {
         let birth = Birth {
             limits: self.limits,
             step_cpu_ms: self.step_cpu_ms,
@@ -106,7 +124,7 @@ impl Directory {
             random: SeededRandom::new(0, 0),
             sink: LogSink::Host(self.version),
             config: Arc::clone(&self.config),
-            role: CrmRole { http: WasiHttpCtx::new(), egress: Egress::new(Arc::clone(&self.rules)) },
+            role: CrmRole { http: WasiHttpCtx::new(), egress: Egress::new(rules) },
         };
         Guest::store(&self.engine, birth)
     }
@@ -167,7 +185,10 @@ impl Directory {
         permit: OwnedSemaphorePermit,
     ) {
         let flight = Flight { directory: &self, key: &key };
-        let answer = match tokio::time::timeout_at(deadline.into(), Box::pin(self.ask(&key, deadline))).await {
+        let given = deadline.saturating_duration_since(Instant::now());
+        let rules = Arc::clone(&self.state().rules);
+        let asked = self.ask(&key, deadline, Arc::clone(&rules));
+        let answer = match tokio::time::timeout_at(deadline.into(), Box::pin(asked)).await {
             Ok(answer) => answer,
             Err(_) => Err(LookupError::Timeout),
         };
@@ -177,8 +198,12 @@ impl Directory {
         match &answer {
             Ok(found) => {
                 state.breaker.succeeded();
-                state.cache.put(key.clone(), found.clone(), now);
+                if state.rules == rules {
+                    state.cache.put(key.clone(), found.clone(), now);
+                }
             }
+            // Whoever gives it less time than that learns nothing about it.
+            Err(LookupError::Timeout) if given < FAIR_TIMEOUT => state.breaker.gave_up(),
             Err(LookupError::Timeout | LookupError::Unavailable(_)) => state.breaker.failed(now),
             // Errors of ours or of the caller say nothing of the directory.
             Err(LookupError::Unsupported(_) | LookupError::Other(_) | LookupError::Invalid(_)) => {
@@ -192,8 +217,8 @@ impl Directory {
     }
 
     /// One call in an instance of its own: nothing of one person is left for the next.
-    async fn ask(&self, key: &Key, deadline: Instant) -> Answer {
-        let mut store = self.store();
+    async fn ask(&self, key: &Key, deadline: Instant, rules: Arc<[EgressRule]>) -> Answer {
+        let mut store = self.store_with(rules);
         let meter = Arc::clone(&store.data().meter);
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout_ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
@@ -205,7 +230,11 @@ impl Directory {
         .await;
         store.data().log.finish();
         match called {
-            Ok(Ok(found)) => found.map(profile).transpose(),
+            Ok(Ok(found)) => {
+                let found = found.map(profile).transpose()?;
+                found.as_ref().map_or(Ok(()), check_profile).map_err(LookupError::Unavailable)?;
+                Ok(found)
+            }
             Ok(Err(error)) => Err(lookup_error(error)),
             Err(error) if no_room(&error) => Err(LookupError::Busy),
             Err(error) => Err(self.failed(&store, &error)),

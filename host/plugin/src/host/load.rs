@@ -11,11 +11,13 @@ use crate::error::LoadError;
 use crate::flow::{self, Program};
 use crate::guest::{Clocks, Guest, linker, metered, shortened};
 use crate::scorer::ScorerProgram;
+use crate::task::Aborted;
 use crate::verify::{PluginInfo, World, verify};
 use cordboard_core::ids::Version;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
@@ -67,13 +69,13 @@ impl Inner {
         }
         let program = self.program(version, info.world, &component, spec)?;
         let began = Instant::now();
-        let trial = self.runtime().spawn(trial(program.clone()));
+        let trial = Aborted(self.runtime().spawn(trial(program.clone())));
         match tokio::time::timeout(TRIAL_TIMEOUT, trial).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => {
+            Ok(Some(Ok(()))) => {}
+            Ok(Some(Err(error))) => {
                 return Err(LoadError::Trial(shortened(&format!("{error:?}"), MAX_TEXT_BYTES)));
             }
-            Ok(Err(lost)) => return Err(LoadError::Lost(lost)),
+            Ok(None) => return Err(LoadError::Trial("its task was lost".into())),
             Err(_) => return Err(LoadError::Trial("it took longer than 30 s".into())),
         }
         let instantiate_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -100,17 +102,20 @@ impl Inner {
     async fn component(&self, bytes: Arc<[u8]>) -> Result<(PluginInfo, Component, u64), LoadError> {
         let (engine, compiler) = (self.engine.clone(), Arc::clone(&self.compiler));
         let max_bytes = self.settings.max_component_bytes;
-        let task = self.runtime().spawn_blocking(move || {
-            compiler.install(|| {
+        let (done, compiled) = oneshot::channel();
+        compiler.spawn(move || {
+            let compile = || {
                 let info = verify(&bytes, max_bytes).map_err(LoadError::Refused)?;
                 let began = Instant::now();
                 let component = Component::new(&engine, &bytes)
                     .map_err(|error| LoadError::Compile(shortened(&format!("{error:#}"), MAX_TEXT_BYTES)))?;
                 let compile_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 Ok((info, component, compile_ms))
-            })
+            };
+            // Whoever waited may have gone away.
+            let _ = done.send(compile());
         });
-        task.await.map_err(LoadError::Lost)?
+        compiled.await.map_err(|_| LoadError::Lost)?
     }
 
     fn program(

@@ -123,6 +123,35 @@ async fn a_redirect_is_the_plugins_to_follow_and_is_checked_again() {
 }
 
 #[tokio::test]
+async fn a_grant_that_is_taken_back_holds_at_once_and_for_what_was_kept() {
+    let web = bank().await;
+    let (host, version) = directory(&web, |_| ()).await;
+    let place = format!("127.0.0.1:{}/1001", web.port);
+    assert!(ask(&host, version, "get", &place).await.unwrap().is_some());
+    assert!(host.grant(version, vec![]).unwrap());
+    unavailable(ask(&host, version, "get", &place).await, "RequestDenied");
+    assert_eq!(web.requests(), 1);
+    let https = EgressRule { scheme: Scheme::Https, ..rule(web.port) };
+    assert!(host.grant(version, vec![https]).is_err(), "what can't be granted changes nothing");
+    assert!(host.grant(version, vec![rule(web.port)]).unwrap());
+    assert!(ask(&host, version, "get", &place).await.unwrap().is_some());
+    assert!(!host.grant(Version::of(b"unknown"), vec![]).unwrap());
+}
+
+#[tokio::test]
+async fn callers_in_a_hurry_cut_nobody_else_off() {
+    let web = bank().await;
+    let breaker = BreakerConfig { failures: 2, open_ms: 600_000 };
+    let (host, version) = directory(&web, |config| config.crm_breaker = breaker).await;
+    for number in 0..6 {
+        let key = format!("127.0.0.1:{}/hang-{number}", web.port);
+        let found = host.lookup(version, "get", &key, Duration::from_millis(100)).await;
+        assert_eq!(found, Err(LookupError::Timeout));
+    }
+    assert!(ask(&host, version, "get", &format!("127.0.0.1:{}/1001", web.port)).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_back_end_that_hangs_is_a_timeout() {
     let web = bank().await;
     let (host, version) = directory(&web, |_| ()).await;

@@ -74,23 +74,6 @@ async fn an_unloaded_version_lives_as_long_as_its_runs() {
 }
 
 #[tokio::test]
-async fn a_version_loaded_anew_changes_nothing_for_its_runs() {
-    let (host, version) = (host(), version("granted"));
-    host.load(version, spec("probe-flow", &[("greeting", "old")])).await.unwrap();
-    let mut run = Run::new(&host, version, start("config", 1));
-    run.call().await;
-    host.load(version, spec("probe-flow", &[("greeting", "ignored")])).await.unwrap();
-    host.reload(version, spec("probe-flow", &[("greeting", "new")])).await.unwrap();
-    let loaded: Vec<(bool, u64)> = host.loaded().iter().map(|it| (it.draining, it.live_instances)).collect();
-    assert_eq!(loaded, [(false, 0), (true, 1)]);
-    run.reply(Reply::Done);
-    assert_eq!(run.finish(agreeable).await.reported("get"), "Some(\"old\")");
-    let ran = Run::new(&host, version, start("config", 2)).finish(agreeable).await;
-    assert_eq!(ran.reported("get"), "Some(\"new\")");
-    until("the old one is gone", || host.loaded().len() == 1).await;
-}
-
-#[tokio::test]
 async fn three_versions_run_side_by_side() {
     let host = host();
     let mut parked = Vec::new();
