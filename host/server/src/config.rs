@@ -96,7 +96,7 @@ pub struct Store {
 pub struct Plugins {
     /// Threads that run plugins, and nothing else. 1 to 64.
     pub threads: usize,
-    /// Flow instances at once; a contact beyond it gets the safe flow. 1 to 20,000.
+    /// Flow instances at once; a contact beyond it gets the safe flow. 1 to 8,000.
     pub max_flow_instances: u32,
     /// Linear memory of one instance, in MiB. 1 to 1,024.
     pub memory_mib: u32,
@@ -245,7 +245,7 @@ impl Config {
             ("store.reserve_mib", self.store.reserve_mib, 0, self.store.low_space_mib),
             ("store.cache_mib", self.store.cache_mib, 1, 65_536),
             ("plugins.threads", self.plugins.threads as u64, 1, 64),
-            ("plugins.max_flow_instances", self.plugins.max_flow_instances.into(), 1, 20_000),
+            ("plugins.max_flow_instances", self.plugins.max_flow_instances.into(), 1, 8_000),
             ("plugins.memory_mib", self.plugins.memory_mib.into(), 1, 1_024),
             ("plugins.step_cpu_ms", self.plugins.step_cpu_ms.into(), 1, 10_000),
         ];

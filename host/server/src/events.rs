@@ -12,8 +12,9 @@ use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use tracing::{debug, info, warn};
 
-/// Events kept for readers who come back.
+/// Events kept for readers who come back, and of them those with a profile: these can be large.
 const KEPT: usize = 4_096;
+const KEPT_POPS: usize = 256;
 /// Events a reader may lag behind; beyond it the oldest are gone for it, and it is told how many.
 const LAG: usize = 4_096;
 
@@ -32,6 +33,8 @@ struct State {
     /// The number of the last event.
     last: u64,
     kept: VecDeque<(u64, Arc<Event>)>,
+    /// How many of them are screen pops.
+    pops: usize,
     counting: Counting,
 }
 
@@ -39,7 +42,7 @@ impl Events {
     /// A stream with nothing in it. Its numbers go on from `start`: microseconds since the epoch, so that no two runs of
     /// a host use the same.
     pub(crate) fn new(start: u64) -> Self {
-        let state = State { start, last: start, kept: VecDeque::new(), counting: Counting::default() };
+        let state = State { start, last: start, kept: VecDeque::new(), pops: 0, counting: Counting::default() };
         Self(Arc::new(Inner { state: Mutex::new(state), live: broadcast::Sender::new(LAG) }))
     }
 
@@ -54,10 +57,12 @@ impl Events {
         state.counting.count(&event);
         state.last += 1;
         let told = (state.last, Arc::new(event));
-        if state.kept.len() >= KEPT {
-            state.kept.pop_front();
-        }
+        state.pops += usize::from(is_pop(&told.1));
         state.kept.push_back(told.clone());
+        while state.kept.len() > KEPT || state.pops > KEPT_POPS {
+            let Some((_, gone)) = state.kept.pop_front() else { break };
+            state.pops -= usize::from(is_pop(&gone));
+        }
         // Nobody listens: it is kept all the same. Sent under the lock, so that the order is one for all.
         let _ = self.0.live.send(told);
     }
@@ -98,6 +103,10 @@ impl Events {
     }
 }
 
+const fn is_pop(event: &Event) -> bool {
+    matches!(event.what, What::ScreenPop { .. })
+}
+
 /// What people read in the log: what happened at INFO, what an operator must act on at WARN, keys at DEBUG.
 fn log(number: u64, event: &Event) {
     if !tracing::enabled!(tracing::Level::INFO) {
@@ -110,6 +119,8 @@ fn log(number: u64, event: &Event) {
         What::Refused { cause: "emergency", dialled, .. } => {
             warn!(number = dialled.number, "an emergency call was refused: no emergency route is set up");
         }
+        // What is known of the person stays on the agent's screen.
+        What::ScreenPop { agent, queue, .. } => info!(contact, %agent, %queue, "contact.screen-pop"),
         what => {
             let told = cordboard_admin::cloud_event(number, event);
             let kind = told.get("type").and_then(serde_json::Value::as_str).unwrap_or_default();

@@ -26,9 +26,13 @@ impl Holds {
         Hold { holds: self.clone(), version }
     }
 
-    /// Whether somebody is about to use it. Whoever that is looks after it when done.
-    pub fn held(&self, version: Version) -> bool {
-        self.lock().contains_key(&version)
+    /// Does something unless somebody is about to use the version, who then looks after it when done. Nobody begins to
+    /// meanwhile.
+    pub fn unless_held(&self, version: Version, act: impl FnOnce()) {
+        let held = self.lock();
+        if !held.contains_key(&version) {
+            act();
+        }
     }
 }
 
@@ -52,11 +56,16 @@ mod tests {
     #[test]
     fn a_version_is_held_until_the_last_hold_goes() {
         let (holds, version) = (Holds::default(), Digest::of(b"v"));
+        let held = |version| {
+            let mut acted = false;
+            holds.unless_held(version, || acted = true);
+            !acted
+        };
         let first = holds.hold(version);
         let second = holds.hold(version);
         drop(first);
-        assert!(holds.held(version));
+        assert!(held(version));
         drop(second);
-        assert!(!holds.held(version) && !holds.held(Digest::of(b"w")));
+        assert!(!held(version) && !held(Digest::of(b"w")));
     }
 }

@@ -8,6 +8,7 @@ use cordboard_media::LATE_BORDERS_US;
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Upper bounds of the histograms' buckets, in seconds.
 const SECONDS: [f64; 14] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 60.0, 180.0, 600.0, 3600.0];
@@ -27,6 +28,15 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     // Lost the race for the process's recorder: the other one counts for both.
     let _ = metrics::set_global_recorder(recorder);
     Ok(HANDLE.get_or_init(|| handle).clone())
+}
+
+/// Keeps the histograms from growing while nobody reads them.
+pub(crate) async fn look_after(handle: PrometheusHandle) {
+    let mut tick = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        tick.tick().await;
+        handle.run_upkeep();
+    }
 }
 
 /// Brings the figures up to date that are counted elsewhere.

@@ -1,6 +1,6 @@
 //! `cordboard serve`: everything put together, from the first line of the log to the last record.
 
-use crate::centre::{CentreParts, HostCentre, PhoneSecrets};
+use crate::centre::{CentreParts, HostCentre, HostLimits, PhoneSecrets};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::events::Events;
@@ -17,13 +17,14 @@ use cordboard_media::{MediaConfig, MediaPlane};
 use cordboard_plugin::{PluginConfig, PluginHost};
 use cordboard_sip::{SipConfig, SipHandle, SipStack};
 use cordboard_store::{Blobs, Rooms, SledOptions, SledStore, Store};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// Events of the signalling that may wait for the board; beyond it calls are refused before they begin.
 const SIP_EVENTS: usize = 16_384;
@@ -43,12 +44,21 @@ pub fn run(config: Option<&Path>) -> Result<()> {
         Some(path) => Config::read(path)?,
         None => Config::default(),
     };
-    logging::start(&config.log).context("`log` is no filter")?;
+    let _log = logging::start(&config.log).context("`log` is no filter")?;
+    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("shell").enable_all().build()?;
     let done = runtime.block_on(serve(config));
     // What still runs is nobody's business any more.
     runtime.shutdown_background();
     done
+}
+
+/// Two sockets a leg: as many files as the system lets us have. A wish; where it is refused, fewer calls fit.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(cause) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        warn!(%cause, "the limit of open files stays as it is");
+    }
 }
 
 async fn serve(config: Config) -> Result<()> {
@@ -108,8 +118,8 @@ async fn start(config: &Config) -> Result<Host> {
     let plugins = PluginHost::start(plugin_config(config))?;
     let secrets = Arc::new(PhoneSecrets::new(&config.sip.realm));
     let mut board = Board::new(tenant.clone(), rand::random());
-    let memory_mib = config.plugins.memory_mib;
-    let failures = kept.set_up(&mut board, clock.now(), &plugins, memory_mib, &secrets).await?;
+    let limits = HostLimits { memory_mib: config.plugins.memory_mib, step_cpu_ms: config.plugins.step_cpu_ms };
+    let failures = kept.set_up(&mut board, clock.now(), &plugins, limits, &secrets).await?;
     let prompts = Arc::new(tokio::task::spawn_blocking(PromptLibrary::new).await??);
     kept.recordings(&prompts).await?;
 
@@ -133,11 +143,12 @@ async fn start(config: &Config) -> Result<Host> {
         events: Events::new(clock.now().0),
         metrics: metrics::install()?,
         secrets,
-        memory_mib,
+        limits,
         clock,
         failures,
     };
     parts.events.log();
+    tokio::spawn(metrics::look_after(parts.metrics.clone()));
     let sources = Sources { commands, sip: sip_received, media: media_received, flows: flows_received };
     let shell = tokio::spawn(shell::run(board, clock, sources, performer(&parts, flow_messages, keep)));
     serve_admin(config, parts, token, shell, writer).await
@@ -202,11 +213,17 @@ impl Host {
     async fn run(mut self, limit: Duration) -> Result<()> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            ended = &mut self.shell => anyhow::bail!("the board's task ended by itself: {ended:?}"),
-            ended = &mut self.admin => anyhow::bail!("the admin API ended by itself: {ended:?}"),
+        let broken = tokio::select! {
+            _ = interrupt.recv() => None,
+            _ = terminate.recv() => None,
+            ended = &mut self.shell => Some(format!("the board's task ended by itself: {ended:?}")),
+            ended = &mut self.writer => Some(format!("the writer ended by itself: {ended:?}")),
+            ended = &mut self.admin => Some(format!("the admin API ended by itself: {ended:?}")),
+        };
+        if let Some(broken) = broken {
+            error!("{broken}");
+            self.close().await?;
+            anyhow::bail!(broken);
         }
         info!(limit_s = limit.as_secs(), "stopping: new calls are refused, running ones may end");
         self.sip.set_draining(true);
@@ -218,13 +235,19 @@ impl Host {
             _ = terminate.recv() => self.end_now().await,
             () = tokio::time::sleep(limit) => self.end_now().await,
         }
-        // The board's task is over: with it goes the writer's last source, and what it was given is written.
-        if tokio::time::timeout(LAST_WORDS, self.writer).await.is_err() {
+        self.close().await
+    }
+
+    /// The board's task is over, or the host is broken: what can be kept is kept, and everybody is told.
+    async fn close(mut self) -> Result<()> {
+        self.shell.abort();
+        // With the board's task goes the writer's last source, and what it was given is written.
+        if !self.writer.is_finished() && tokio::time::timeout(LAST_WORDS, &mut self.writer).await.is_err() {
             warn!("the store did not take everything in time: what is left is lost");
         }
         // Whoever is not served by now will not be: the sender's end is gone, which is as good.
         let _ = self.stop_admin.send(());
-        if tokio::time::timeout(Duration::from_secs(2), self.admin).await.is_err() {
+        if !self.admin.is_finished() && tokio::time::timeout(Duration::from_secs(2), &mut self.admin).await.is_err() {
             info!("an API client holds its connection: it is cut");
         }
         // BYEs and their answers may still be on the way.
@@ -264,8 +287,16 @@ fn media_config(config: &Config) -> MediaConfig {
         ports: first..=last,
         threads: config.media.threads,
         no_media_timeout: config.media.no_media_timeout(),
-        // A caller's and an agent's leg for each call that may run.
-        max_sessions: config.sip.max_calls as usize * 2,
+        max_sessions: max_sessions(config),
+    }
+}
+
+/// A caller's and an agent's leg for each call that may run, as far as there are pairs of ports for them.
+fn max_sessions(config: &Config) -> usize {
+    let wanted = config.sip.max_calls as usize * 2;
+    match config.media.ports {
+        [_, 0] => wanted,
+        [first, last] => wanted.min((usize::from(last) + 1).saturating_sub(usize::from(first.next_multiple_of(2))) / 2),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a host does before the first call: it reads what was kept, loads what it names, and closes what a crash left
 //! open.
 
-use crate::centre::{PhoneSecrets, kept_agent, load_spec, sip_trunk, version};
+use crate::centre::{HostLimits, PhoneSecrets, kept_agent, load_spec, sip_trunk, version};
 use crate::documents::{
     AgentDocument, DeploymentDocument, EntryPointDocument, PromptDocument, QueueDocument, SettingsDocument,
     TrunkDocument, decode,
@@ -52,7 +52,7 @@ impl Kept<'_> {
         board: &mut Board,
         now: Timestamp,
         plugins: &PluginHost,
-        memory_mib: u32,
+        limits: HostLimits,
         secrets: &PhoneSecrets,
     ) -> Result<BTreeMap<DeploymentName, String>> {
         let mut failures = BTreeMap::new();
@@ -65,7 +65,7 @@ impl Kept<'_> {
         }
         for (name, kept) in self.all::<DeploymentDocument>(DocumentKind::Deployment).await? {
             let name: DeploymentName = name.parse()?;
-            match self.deployment(&name, &kept, plugins, memory_mib).await {
+            match self.deployment(&name, &kept, plugins, limits).await {
                 Ok(deployment) => inputs.push(Ok(Input::PutDeployment(deployment))),
                 Err(cause) => {
                     error!(deployment = %name, "it can't serve, its contacts get the safe flow: {cause:#}");
@@ -98,13 +98,13 @@ impl Kept<'_> {
         name: &DeploymentName,
         kept: &DeploymentDocument,
         plugins: &PluginHost,
-        memory_mib: u32,
+        limits: HostLimits,
     ) -> Result<config::Deployment> {
         let (world, spec) = kept.read().ok_or_else(|| anyhow!("its document is malformed"))?;
         let component = self.rooms.blobs.get(self.tenant, &spec.plugin).await?;
         let component = component.with_context(|| format!("the component {} is gone", spec.plugin))?;
-        let version = version(&spec);
-        let load = load_spec(&spec, component.into(), memory_mib)?;
+        let version = version(&spec, limits);
+        let load = load_spec(&spec, component.into(), limits)?;
         plugins.load(version, load).await?;
         Ok(config::Deployment { name: name.clone(), world, version })
     }

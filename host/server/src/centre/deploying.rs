@@ -1,7 +1,7 @@
 //! Plugins and deployments.
 
 use super::keeping::{not_found, store};
-use super::version::{check, load_spec, version, world_name, world_named, world_of};
+use super::version::{check, egress_rules, load_spec, version, world_name, world_named, world_of};
 use super::{HostCentre, malformed};
 use crate::documents::{DeploymentDocument, EntryPointDocument, PluginDocument, QueueDocument};
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use cordboard_core::time::Timestamp;
 use cordboard_plugin::{LoadError, UploadError};
 use cordboard_store::DocumentKind;
 use std::sync::Arc;
-use tracing::{info, warn};
+use tracing::info;
 
 impl HostCentre {
     pub(super) async fn upload_plugin(&self, name: Option<String>, component: Bytes) -> Result<Plugin, Refusal> {
@@ -116,7 +116,7 @@ impl HostCentre {
         let (world, spec) = kept.value;
         let view = views.iter().find(|view| view.deployment.name == name);
         let value = Deployment {
-            version: version(&spec),
+            version: version(&spec, self.parts.limits),
             failure: self.failures().get(&name).cloned(),
             contacts: view.map(|view| view.contacts.clone()).unwrap_or_default(),
             name,
@@ -137,7 +137,7 @@ impl HostCentre {
         let plugin = plugin.ok_or_else(|| not_found("plugin", spec.plugin))?.value;
         let world = world_named(&plugin.world).ok_or_else(|| malformed("a plugin of no world"))?;
         check(&spec, world)?;
-        let new = version(&spec);
+        let new = version(&spec, self.parts.limits);
         // From here on nobody unloads it, until the board knows of it.
         let hold = self.parts.holds.hold(new);
         let done = self.deploy_held(&name, world, spec, new, expected).await;
@@ -156,30 +156,38 @@ impl HostCentre {
         expected: Expected,
     ) -> Result<(), Refusal> {
         let component = self.component(spec.plugin).await?;
-        let load = load_spec(&spec, component, self.parts.memory_mib)?;
-        self.parts.plugins.load(new, load.clone()).await.map_err(load_refused)?;
+        let load = load_spec(&spec, component, self.parts.limits)?;
+        let egress = load.egress.clone();
+        self.parts.plugins.load(new, load).await.map_err(load_refused)?;
         let _turn = self.turn().await;
-        let mut regrant = false;
+        let mut granted_before = None;
         for (other, kept) in self.kept_deployments().await? {
             let (other_world, other_spec) = &kept.value;
+            let same = version(other_spec, self.parts.limits) == new;
             if other == *name {
                 if *other_world != world {
                     let detail = format!("`{name}` is a {} deployment", world_name(*other_world));
                     return Err(Refusal::Invalid { code: "world-changed", detail });
                 }
-                regrant = version(other_spec) == new && other_spec.egress != spec.egress;
-            } else if version(other_spec) == new && other_spec.egress != spec.egress {
+                granted_before = same.then(|| other_spec.clone());
+            } else if same && other_spec.egress != spec.egress {
                 // One version has one allow-list in memory.
                 let detail =
                     format!("`{other}` serves the same version with other egress: tell them apart by a config entry");
                 return Err(Refusal::Invalid { code: "egress-differs", detail });
             }
         }
-        let document = DeploymentDocument::of(name.as_str(), world, &spec);
-        self.keeping.put(DocumentKind::Deployment, name.as_str(), &document, expected).await?;
-        if regrant {
-            self.parts.plugins.reload(new, load).await.map_err(load_refused)?;
+        // What was loaded before may have been granted something else.
+        if world == World::Crm {
+            self.parts.plugins.grant(new, egress).map_err(load_refused)?;
         }
+        let document = DeploymentDocument::of(name.as_str(), world, &spec);
+        let kept = self.keeping.put(DocumentKind::Deployment, name.as_str(), &document, expected).await;
+        if let (Err(_), Some(before)) = (&kept, granted_before.filter(|_| world == World::Crm)) {
+            // It is as it was; so is what it may reach. That was granted once, so it can be again.
+            let _ = self.parts.plugins.grant(new, egress_rules(&before)?);
+        }
+        kept?;
         self.failures().remove(name);
         let deployment = config::Deployment { name: name.clone(), world, version: new };
         self.parts.board.tell(Input::PutDeployment(deployment)).await?;
@@ -196,11 +204,15 @@ impl HostCentre {
 
     /// What the board wanted unloaded while it was held, or what nothing came to serve.
     async fn unload_if_unneeded(&self, version: Version) {
+        // Nobody deploys it meanwhile.
+        let _turn = self.turn().await;
         let needed = self.parts.board.ask(move |board| {
             board.pinned(version) > 0 || board.deployments().iter().any(|view| view.deployment.version == version)
         });
-        if needed.await == Ok(false) && !self.parts.holds.held(version) {
-            self.parts.plugins.unload(version);
+        if needed.await == Ok(false) {
+            self.parts.holds.unless_held(version, || {
+                self.parts.plugins.unload(version);
+            });
         }
     }
 
@@ -293,10 +305,7 @@ fn load_refused(error: LoadError) -> Refusal {
         LoadError::Compile(_) => "compile-failed",
         LoadError::Contract(_) => "contract-mismatch",
         LoadError::Trial(_) => "trial-failed",
-        LoadError::Lost(lost) => {
-            warn!(%lost, "a compile task was lost");
-            return Refusal::Internal(lost.to_string());
-        }
+        LoadError::Lost => return Refusal::Internal(error.to_string()),
     };
     Refusal::Invalid { code, detail: error.to_string() }
 }

@@ -15,7 +15,7 @@ mod version;
 pub use people::PhoneSecrets;
 pub(crate) use people::kept_agent;
 pub(crate) use routing::sip_trunk;
-pub use version::{load_spec, plain, version, world_named};
+pub use version::{HostLimits, load_spec, version};
 
 use crate::clock::Clock;
 use crate::events::Events;
@@ -70,8 +70,8 @@ pub struct CentreParts {
     pub metrics: PrometheusHandle,
     /// Phones' passwords.
     pub secrets: Arc<PhoneSecrets>,
-    /// Linear memory of an instance where a deployment names none.
-    pub memory_mib: u32,
+    /// What holds where a deployment names no limits.
+    pub limits: HostLimits,
     /// The time.
     pub clock: Clock,
     /// Deployments that could not be loaded at the start.
@@ -179,6 +179,9 @@ impl Centre for HostCentre {
     }
     async fn delete_queue(&self, name: &QueueName, expected: Expected) -> Result<(), Refusal> {
         let _turn = self.turn().await;
+        if let Some(by) = self.who_falls_back_to(name).await? {
+            return Err(Refusal::InUse { what: "queue", name: name.to_string(), by });
+        }
         self.keeping.delete(DocumentKind::Queue, name.as_str(), expected).await?;
         Ok(self.parts.board.tell(Input::RemoveQueue(name.clone())).await?)
     }

@@ -45,6 +45,17 @@ impl HostCentre {
         }
     }
 
+    /// The first thing found whose safe flow ends in this queue.
+    pub(super) async fn who_falls_back_to(&self, name: &QueueName) -> Result<Option<String>, Refusal> {
+        let found =
+            self.all_entry_points().await?.into_iter().find(|entry| entry.value.fallback_queue.as_ref() == Some(name));
+        if let Some(entry) = found {
+            return Ok(Some(format!("entry point {}", entry.value.name)));
+        }
+        let settings = self.kept_settings().await?.value;
+        Ok((settings.default_queue.as_ref() == Some(name)).then(|| "the settings".to_owned()))
+    }
+
     pub(super) async fn all_queues(&self) -> Result<Vec<Revised<QueueView>>, Refusal> {
         let kept = self.keeping.list::<QueueDocument>(DocumentKind::Queue).await?;
         let revisions: BTreeMap<String, u64> = kept.into_iter().map(|(name, kept)| (name, kept.revision)).collect();

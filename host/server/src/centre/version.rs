@@ -5,7 +5,6 @@ use cordboard_admin::{DeploymentSpec, Refusal};
 use cordboard_core::config::World;
 use cordboard_core::ids::{Digest, Version};
 use cordboard_plugin::{EgressRule, Limits, LoadSpec, Scheme};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Entries of a deployment's configuration.
@@ -15,9 +14,19 @@ const MAX_CONFIG_BYTES: (usize, usize) = (128, 8 * 1024);
 /// Places a crm plugin may connect to.
 const MAX_EGRESS: usize = 32;
 
-/// The version of a deployment (journal rule 1): the digest of component, configuration and limits. What is granted is
-/// not part of it. Every part is preceded by its length, so that no two differ only in where one ends.
-pub fn version(spec: &DeploymentSpec) -> Version {
+/// The host's limits, where a deployment names none.
+#[derive(Clone, Copy, Debug)]
+pub struct HostLimits {
+    /// Linear memory of an instance.
+    pub memory_mib: u32,
+    /// CPU time of a step.
+    pub step_cpu_ms: u32,
+}
+
+/// The version of a deployment (journal rule 1): the digest of component, configuration and limits, those of the host
+/// included. What is granted is not part of it. Every part is preceded by its length, so that no two differ only in
+/// where one ends.
+pub fn version(spec: &DeploymentSpec, host: HostLimits) -> Version {
     let mut bytes = b"cordboard-version-1".to_vec();
     let mut part = |part: &[u8]| {
         bytes.extend((part.len() as u64).to_be_bytes());
@@ -29,9 +38,8 @@ pub fn version(spec: &DeploymentSpec) -> Version {
         part(name.as_bytes());
         part(value.as_bytes());
     }
-    for limit in [spec.memory_mib, spec.step_cpu_ms] {
-        part(&limit.map(|limit| limit.to_be_bytes().to_vec()).unwrap_or_default());
-    }
+    part(&spec.memory_mib.unwrap_or(host.memory_mib).to_be_bytes());
+    part(&spec.step_cpu_ms.unwrap_or(host.step_cpu_ms).to_be_bytes());
     Digest::of(&bytes)
 }
 
@@ -84,17 +92,22 @@ fn egress_rule(text: &str) -> Result<EgressRule, Refusal> {
 }
 
 /// What the plugin host loads.
-pub fn load_spec(spec: &DeploymentSpec, component: Arc<[u8]>, memory_mib: u32) -> Result<LoadSpec, Refusal> {
+pub fn load_spec(spec: &DeploymentSpec, component: Arc<[u8]>, host: HostLimits) -> Result<LoadSpec, Refusal> {
     Ok(LoadSpec {
         component,
         config: spec.config.clone().into_iter().collect(),
         limits: Limits {
-            max_memory_bytes: u64::from(spec.memory_mib.unwrap_or(memory_mib)) << 20,
+            max_memory_bytes: u64::from(spec.memory_mib.unwrap_or(host.memory_mib)) << 20,
             step_cpu_ms: spec.step_cpu_ms,
             ..Limits::default()
         },
-        egress: spec.egress.iter().map(|rule| egress_rule(rule)).collect::<Result<_, _>>()?,
+        egress: egress_rules(spec)?,
     })
+}
+
+/// Where a deployment may connect.
+pub(super) fn egress_rules(spec: &DeploymentSpec) -> Result<Vec<EgressRule>, Refusal> {
+    spec.egress.iter().map(|rule| egress_rule(rule)).collect()
 }
 
 /// A world, as documents name it.
@@ -107,7 +120,7 @@ pub(super) fn world_name(world: World) -> &'static str {
 }
 
 /// A world by the name that documents give it.
-pub fn world_named(name: &str) -> Option<World> {
+pub(super) fn world_named(name: &str) -> Option<World> {
     [World::Flow, World::Scorer, World::Crm].into_iter().find(|world| world_name(*world) == name)
 }
 
@@ -147,18 +160,13 @@ impl DeploymentDocument {
     }
 }
 
-/// For tests and for documents made by the program: nothing but the component.
-pub fn plain(plugin: Digest) -> DeploymentSpec {
-    DeploymentSpec { plugin, config: BTreeMap::new(), memory_mib: None, step_cpu_ms: None, egress: Vec::new() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn spec(config: &[(&str, &str)]) -> DeploymentSpec {
         let config = config.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        DeploymentSpec { config, ..plain(Digest::of(b"component")) }
+        DeploymentSpec { plugin: Digest::of(b"component"), config, memory_mib: None, step_cpu_ms: None, egress: vec![] }
     }
 
     #[test]
@@ -172,11 +180,14 @@ mod tests {
             DeploymentSpec { memory_mib: Some(5), ..base.clone() },
             DeploymentSpec { step_cpu_ms: Some(5), ..base.clone() },
         ];
-        let mut versions: Vec<_> = differing.iter().chain([&base]).map(version).collect();
+        let host = HostLimits { memory_mib: 64, step_cpu_ms: 200 };
+        let mut versions: Vec<_> = differing.iter().chain([&base]).map(|spec| version(spec, host)).collect();
+        versions.push(version(&base, HostLimits { memory_mib: 65, ..host }));
         versions.sort();
         versions.dedup();
-        assert_eq!(versions.len(), 7);
-        assert_eq!(version(&DeploymentSpec { egress: vec!["http://a:1".into()], ..base.clone() }), version(&base));
+        assert_eq!(versions.len(), 8);
+        let granted = DeploymentSpec { egress: vec!["http://a:1".into()], ..base.clone() };
+        assert_eq!(version(&granted, host), version(&base, host));
     }
 
     #[test]

@@ -14,6 +14,8 @@ include!(concat!(env!("OUT_DIR"), "/recorded_phrases.rs"));
 
 /// The longest phrase that is looked for, in words.
 const MAX_PHRASE_WORDS: usize = 16;
+/// Words of a prompt that are said; the rest is left out. Some five minutes.
+const MAX_WORDS: usize = 512;
 
 /// What a prompt became.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub struct Recorded {
 struct Shelf {
     by_name: BTreeMap<String, Arc<Clip>>,
     by_phrase: BTreeMap<String, String>,
+    /// First word → the longest phrase with it, in words.
+    longest: BTreeMap<String, usize>,
 }
 
 impl PromptLibrary {
@@ -81,12 +85,14 @@ impl PromptLibrary {
     /// What is to be played for a prompt.
     pub fn render(&self, prompt: &Prompt) -> Rendered {
         let mut out = Rendered { clips: Vec::new(), missing: Vec::new() };
+        let own = read(&self.own);
+        let mut left = MAX_WORDS;
         for part in &prompt.0 {
             let mut said: Vec<String> = Vec::new();
             let mut plain: Vec<&'static str> = Vec::new();
             match part {
                 PromptPart::Text(text) => said = words_of(text),
-                PromptPart::Recording(name) => match self.recording(name) {
+                PromptPart::Recording(name) => match self.recording(&own, name) {
                     Some(clip) => out.clips.push(clip),
                     None => out.missing.push(format!("recording `{name}`")),
                 },
@@ -97,16 +103,24 @@ impl PromptLibrary {
                 PromptPart::PauseMs(ms) => out.clips.push(Arc::new(Clip::silence(*ms))),
             }
             said.extend(plain.into_iter().map(String::from));
-            self.say(&said, &mut out);
+            if said.len() > left {
+                out.missing.push(format!("the words after the first {MAX_WORDS}"));
+                said.truncate(left);
+            }
+            left -= said.len();
+            self.say(&own, &said, &mut out);
         }
         out
     }
 
-    fn say(&self, mut words: &[String], out: &mut Rendered) {
+    /// Runs on the board's task: a word that begins no phrase costs two look-ups and no more.
+    fn say(&self, own: &Shelf, mut words: &[String], out: &mut Rendered) {
         while let Some((first, rest)) = words.split_first() {
-            let longest = (1..=words.len().min(MAX_PHRASE_WORDS)).rev().find_map(|count| {
+            let most = own.longest(first).max(self.built_in.longest(first));
+            let longest = (1..=words.len().min(most)).rev().find_map(|count| {
                 let (phrase, rest) = words.split_at_checked(count)?;
-                Some((self.phrase(&phrase.join(" "))?, rest))
+                let phrase = phrase.join(" ");
+                Some((own.spoken(&phrase).or_else(|| self.built_in.spoken(&phrase))?, rest))
             });
             words = match longest {
                 Some((clip, rest)) => {
@@ -121,12 +135,8 @@ impl PromptLibrary {
         }
     }
 
-    fn recording(&self, name: &str) -> Option<Arc<Clip>> {
-        read(&self.own).by_name.get(name).or_else(|| self.built_in.by_name.get(name)).cloned()
-    }
-
-    fn phrase(&self, phrase: &str) -> Option<Arc<Clip>> {
-        read(&self.own).spoken(phrase).or_else(|| self.built_in.spoken(phrase))
+    fn recording(&self, own: &Shelf, name: &str) -> Option<Arc<Clip>> {
+        own.by_name.get(name).or_else(|| self.built_in.by_name.get(name)).cloned()
     }
 }
 
@@ -137,11 +147,27 @@ impl Shelf {
         if let Some(phrase) = phrase {
             self.by_phrase.insert(words_of(phrase).join(" "), name.into());
         }
+        self.measure();
     }
 
     fn remove(&mut self, name: &str) {
         self.by_name.remove(name);
         self.by_phrase.retain(|_, of| of != name);
+        self.measure();
+    }
+
+    fn measure(&mut self) {
+        self.longest.clear();
+        for phrase in self.by_phrase.keys() {
+            let first = phrase.split(' ').next().unwrap_or_default();
+            let words = phrase.split(' ').count().min(MAX_PHRASE_WORDS);
+            let longest = self.longest.entry(first.to_owned()).or_default();
+            *longest = words.max(*longest);
+        }
+    }
+
+    fn longest(&self, first: &str) -> usize {
+        self.longest.get(first).copied().unwrap_or(0)
     }
 
     fn recordings(&self, built_in: bool) -> impl Iterator<Item = Recorded> + '_ {
@@ -185,14 +211,17 @@ fn words_of(text: &str) -> Vec<String> {
     out
 }
 
-/// Names of missing words seen so far, so that each is logged once. Bounded: past it nothing is remembered.
+/// Names of missing words seen so far, so that each is logged once. Bounded: past it nothing is remembered or logged.
 #[derive(Default)]
 pub(crate) struct Reported(BTreeSet<String>);
 
 impl Reported {
-    /// Those that were not reported before.
-    pub(crate) fn fresh(&mut self, missing: Vec<String>) -> Vec<String> {
-        missing.into_iter().filter(|word| self.0.len() < 10_000 && self.0.insert(word.clone())).collect()
+    /// Those that were not reported before, as one text; none if there are none.
+    pub(crate) fn fresh(&mut self, missing: Vec<String>) -> Option<String> {
+        let fresh: Vec<String> =
+            missing.into_iter().filter(|word| self.0.len() < 1_000 && self.0.insert(word.clone())).collect();
+        let shown = fresh.iter().take(8).map(|word| word.chars().take(40).collect::<String>());
+        (!fresh.is_empty()).then(|| shown.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -245,6 +274,15 @@ mod tests {
         for month in 1..=12 {
             parts.extend((1..=31).map(|day| PromptPart::Date { year: 2026, month, day }));
         }
-        assert_eq!(library.render(&Prompt(parts)).missing, [""; 0]);
+        for part in parts {
+            assert_eq!(library.render(&Prompt(vec![part.clone()])).missing, [""; 0], "{part:?}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_without_end_is_cut_off() {
+        let rendered = library().render(&Prompt(vec![PromptPart::Text("one ".repeat(2_000)), PromptPart::Number(1)]));
+        assert_eq!(rendered.clips.len(), MAX_WORDS);
+        assert_eq!(rendered.missing.len(), 2, "{:?}", rendered.missing);
     }
 }

@@ -28,12 +28,14 @@ pub(crate) async fn follow(
             }
             told = now;
         }
-        let changed = tokio::select! {
-            changed = store.changed() => changed,
-            changed = failing.changed() => changed,
-        };
-        if changed.is_err() {
-            return;
+        tokio::select! {
+            changed = store.changed() => if changed.is_err() { return },
+            changed = failing.changed() => if changed.is_err() {
+                // Nothing is written any more. At the end nobody listens; else the host is about to stop.
+                let reason = "the writer is gone".into();
+                let _ = board.tell(Input::StoreHealth { healthy: false, reason }).await;
+                return;
+            },
         }
     }
 }

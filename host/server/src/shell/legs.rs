@@ -27,6 +27,8 @@ pub(super) enum Sdp {
     OfferInAnswer,
     /// We offered and wait for the answer, or wait for the caller's in the ACK.
     AwaitAnswer,
+    /// We offered anew in an answered call, and wait for the answer in the ACK (RFC 3261 §14.2).
+    AwaitReanswer,
     /// Agreed.
     Agreed,
 }

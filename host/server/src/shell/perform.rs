@@ -98,8 +98,14 @@ impl Performer {
                 self.call_agent(leg, agent, contact, &origin, timeout_ms);
             }
             Effect::Bridge(a, b) => {
-                if let (Some(a), Some(b)) = (self.session(a), self.session(b)) {
-                    self.parts.media.bridge(a, b);
+                if let (Some(first), Some(second)) = (self.session(a), self.session(b))
+                    && !self.parts.media.bridge(first, second)
+                {
+                    // Nobody would hear the other: the agent's side ends, the person's goes on.
+                    self.with_call(b, |sip, call| sip.hang_up(call));
+                    self.forget(b);
+                    self.at_once
+                        .push_back(Input::LegEnded { leg: b, fault: Some("the media threads are busy".into()) });
                 }
             }
             Effect::Unbridge(a, _) => {
@@ -124,10 +130,9 @@ impl Performer {
             Effect::KeepRecord(record) => self.keep(Keep::Record(record)),
             Effect::Tell(event) => self.parts.events.tell(event),
             // One that is held is looked after by whoever holds it.
-            Effect::UnloadVersion(version) if self.parts.holds.held(version) => {}
-            Effect::UnloadVersion(version) => {
+            Effect::UnloadVersion(version) => self.parts.holds.unless_held(version, || {
                 self.parts.plugins.unload(version);
-            }
+            }),
             Effect::Drained => self.drained = true,
         }
     }
@@ -180,7 +185,7 @@ impl Performer {
                 }
             },
             // Answered already.
-            before @ (Sdp::AwaitAnswer | Sdp::Agreed) => leg.sdp = before,
+            before @ (Sdp::AwaitAnswer | Sdp::AwaitReanswer | Sdp::Agreed) => leg.sdp = before,
         }
     }
 
@@ -204,7 +209,7 @@ impl Performer {
             Ok(opened) => opened,
             Err(cause) => {
                 warn!(%cause, %agent, "no media for an agent's call");
-                self.at_once.push_back(Input::LegFailed(leg, LegFailure::Unreachable));
+                self.at_once.push_back(Input::LegFailed(leg, LegFailure::Local));
                 return;
             }
         };
@@ -222,13 +227,17 @@ impl Performer {
     fn play(&mut self, leg: LegId, play: PlayId, prompt: &Prompt, repeat: bool) {
         let Some(session) = self.session(leg) else { return };
         let rendered = self.parts.prompts.render(prompt);
-        for missing in self.reported.fresh(rendered.missing) {
+        if let Some(missing) = self.reported.fresh(rendered.missing) {
             warn!(%leg, "nothing is recorded for {missing}: it can't be said");
         }
         if rendered.clips.is_empty() {
             self.at_once.push_back(Input::PlayFinished { leg, play });
         } else {
-            self.parts.media.play(session, play.0, PlaySource { clips: rendered.clips, repeat });
+            let taken = self.parts.media.play(session, play.0, PlaySource { clips: rendered.clips, repeat });
+            if !taken {
+                // Nothing will be heard of it: whoever waits for its end must not wait for ever.
+                self.at_once.push_back(Input::PlayFinished { leg, play });
+            }
         }
     }
 
@@ -268,27 +277,31 @@ impl Performer {
     pub(super) fn on_sip(&mut self, event: SipEvent) -> Option<Input> {
         match event {
             SipEvent::Incoming { call, source, from, to, offer, .. } => {
+                let source = match source {
+                    Source::Trunk(name) => LegSource::Trunk(name),
+                    Source::Registered(user) => match AgentId::new(user) {
+                        Ok(agent) => LegSource::Phone(agent),
+                        Err(_) => {
+                            self.parts.sip.reject(call, 403, "Forbidden", None);
+                            return None;
+                        }
+                    },
+                };
                 let media = self.open_for(call, offer.as_deref())?;
                 let id = self.legs.next_incoming();
                 let (media, sdp) = media;
                 self.legs.add(id, Leg { call, media, sdp, agent: None });
-                Some(Input::LegOffered(LegOffer {
-                    leg: id,
-                    origin: address(from),
-                    dialled: address(to),
-                    source: match source {
-                        Source::Trunk(name) => LegSource::Trunk(name),
-                        Source::Registered(user) => LegSource::Phone(AgentId::new(user).ok()?),
-                    },
-                }))
+                Some(Input::LegOffered(LegOffer { leg: id, origin: address(from), dialled: address(to), source }))
             }
             SipEvent::Ringing { .. } => None,
             SipEvent::Answered { call, sdp } => self.agreed(call, sdp.as_deref()),
             SipEvent::Acknowledged { call, sdp } => self.agreed(call, sdp.as_deref()),
-            SipEvent::Failed { call, code, .. } => {
+            SipEvent::Failed { call, code, local, .. } => {
                 let leg = self.legs.of_call(call)?;
                 self.forget(leg);
                 let failure = match code {
+                    // No registration is the agent's matter, all else of ours is not.
+                    503 if local => LegFailure::Local,
                     408 | 487 => LegFailure::NoAnswer,
                     404 | 410 | 500..=599 => LegFailure::Unreachable,
                     _ => LegFailure::Declined,
@@ -349,6 +362,14 @@ impl Performer {
     fn agreed(&mut self, call: CallId, sdp: Option<&[u8]>) -> Option<Input> {
         let id = self.legs.of_call(call)?;
         let leg = self.legs.get_mut(id)?;
+        if matches!(leg.sdp, Sdp::AwaitReanswer) {
+            leg.sdp = Sdp::Agreed;
+            // The call goes on with what was agreed before.
+            if let Some(Err(cause)) = sdp.map(|sdp| self.parts.media.accept_answer(leg.media, sdp)) {
+                warn!(%cause, leg = %id, "the answer to our offer in a re-INVITE can't be used");
+            }
+            return None;
+        }
         if matches!(leg.sdp, Sdp::AwaitAnswer) {
             let accepted =
                 sdp.ok_or(SdpError::NoCommonCodec).and_then(|sdp| self.parts.media.accept_answer(leg.media, sdp));
@@ -365,15 +386,19 @@ impl Performer {
             }
             leg.sdp = Sdp::Agreed;
         }
+        self.parts.media.start(leg.media);
         Some(Input::LegAnswered(id))
     }
 
     fn reoffer(&mut self, call: CallId, offer: Option<&[u8]>) {
-        let Some(leg) = self.legs.of_call(call).and_then(|id| self.legs.get(id)) else { return };
+        let Some(leg) = self.legs.of_call(call).and_then(|id| self.legs.get_mut(id)) else { return };
         let answer = match offer {
             Some(offer) => self.parts.media.accept_offer(leg.media, offer).map_err(|cause| cause.to_string()),
             None => self.parts.media.create_offer(leg.media).map_err(|cause| cause.to_string()),
         };
+        if offer.is_none() && answer.is_ok() {
+            leg.sdp = Sdp::AwaitReanswer;
+        }
         match answer {
             Ok(answer) => self.parts.sip.answer_reoffer(call, Some(answer.into())),
             Err(cause) => {

@@ -9,7 +9,8 @@ use cordboard_core::board::Input;
 use cordboard_core::decision::Decision;
 use cordboard_core::ids::{ContactId, TenantId};
 use cordboard_core::record::ContactRecord;
-use cordboard_store::{Item, Rooms, StoreError};
+use cordboard_store::{Item, Rooms, StoreError, Written};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
@@ -36,6 +37,8 @@ pub(crate) enum Keep {
 
 /// How much is written in one go.
 const MAX_BATCH: usize = 512;
+/// A write that takes longer counts as a failure until it is done: callers must not wait for a disk that hangs.
+const STALLED: Duration = Duration::from_secs(3);
 /// How long after a failure the store is tried again.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -77,16 +80,17 @@ impl Writer {
                     Err(_) => break,
                 }
             }
-            match self.rooms.write(&self.tenant, &items(&batch)).await {
+            match self.write(&items(&batch)).await {
                 Ok(written) => {
+                    let refused: BTreeSet<usize> = written.refused.iter().map(|(at, _)| *at).collect();
                     for (at, cause) in written.refused {
                         // A fault of ours: nothing that the board hands over is beyond the store's bounds.
                         error!(%cause, item = ?batch.get(at).map(Keep::name), "the store refuses an item: it is lost");
                     }
-                    self.written(&mut batch).await;
+                    self.written(&mut batch, &refused).await;
                 }
                 Err(cause) => {
-                    self.failed(&cause);
+                    self.failed(&cause.to_string());
                     if queue.is_closed() && queue.is_empty() {
                         error!(lost = batch.len(), "the store still fails at the end: what is left is lost");
                         return;
@@ -97,23 +101,37 @@ impl Writer {
         }
     }
 
-    async fn written(&self, batch: &mut Vec<Keep>) {
+    async fn write(&self, items: &[Item<'_>]) -> Result<Written, StoreError> {
+        let write = self.rooms.write(&self.tenant, items);
+        tokio::pin!(write);
+        tokio::select! {
+            done = &mut write => return done,
+            () = tokio::time::sleep(STALLED) => {}
+        }
+        self.failed("the disk hangs");
+        write.await
+    }
+
+    async fn written(&self, batch: &mut Vec<Keep>, refused: &BTreeSet<usize>) {
         self.failing.send_if_modified(|failing| failing.take().is_some());
-        for keep in batch.drain(..) {
-            if let Keep::Frame { contact, frame, sync: true, .. } = keep {
-                // The board may have stopped: nobody waits any more.
-                let _ = self.board.tell(Input::JournalDurable { contact, frame }).await;
-            }
+        for (at, keep) in batch.drain(..).enumerate() {
+            let Keep::Frame { contact, frame, sync, .. } = keep else { continue };
+            let input = match (refused.contains(&at), sync) {
+                (true, _) => Input::JournalLost { contact, frame },
+                (false, true) => Input::JournalDurable { contact, frame },
+                (false, false) => continue,
+            };
+            // The board may have stopped: nobody waits any more.
+            let _ = self.board.tell(input).await;
         }
     }
 
-    fn failed(&self, cause: &StoreError) {
-        let text = cause.to_string();
+    fn failed(&self, cause: &str) {
         self.failing.send_if_modified(|failing| {
             let first = failing.is_none();
             if first {
-                warn!(%cause, "the store can't be written: what comes is kept in memory and tried again");
-                *failing = Some(text);
+                warn!(cause, "the store can't be written: what comes is kept in memory and tried again");
+                *failing = Some(cause.to_owned());
             }
             first
         });
