@@ -1,5 +1,7 @@
 //! Plugins that misbehave: whoever calls them is helped all the same, and nobody else hears of it.
 
+#![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
 use anyhow::{Context as _, Result, ensure};
 use cordboard_trial::{Centre, RECEPTION, SUPPORT, Wire, WireCall, continuous, sound_ms};
 use serde_json::json;
@@ -48,8 +50,6 @@ async fn whoever_calls_a_failing_flow_reaches_an_agent() -> Result<()> {
         helped.with_context(|| number.to_owned())?;
         neighbour.rtp.press("9");
     }
-    fails_and_is_helped(&centre, &mut events, &agent, &mut flood, FLOOD).await.context("flood")?;
-    centre.alive()?;
     // The menu is still open, or begun anew by 9.
     let last = events.of(&beside).last().map(|told| told.read_at).context("events")?;
     neighbour.rtp.press("1");
@@ -60,7 +60,8 @@ async fn whoever_calls_a_failing_flow_reaches_an_agent() -> Result<()> {
     continuous(&neighbour.rtp.packets())?;
     let record = centre.record(&beside)?;
     ensure!(record["stepped_down"].is_null(), "{record}");
-    Ok(())
+    fails_and_is_helped(&centre, &mut events, &agent, &mut flood, FLOOD).await.context("flood")?;
+    centre.alive()
 }
 
 async fn fails_and_is_helped(

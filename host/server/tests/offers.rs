@@ -1,5 +1,7 @@
 //! Who waits: abandoned, offered in vain, told of the place, and an agent who turns up late.
 
+#![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
 use anyhow::{Context as _, Result, ensure};
 use cordboard_phone::CallEnd;
 use cordboard_trial::{Centre, RECEPTION, SUPPORT, Stream, Wire, WireCall, sound_ms, together, tried};

@@ -1,6 +1,8 @@
 //! baresip as an agent's phone and as a caller: a foreign stack for registration, digest, offer and answer, RTP and
 //! telephone-events.
 
+#![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
 use anyhow::{Context as _, Result, bail, ensure};
 use cordboard_trial::{Centre, RECEPTION, Wire, recorded, sound_ms, tone_ms, tried};
 use serde_json::{Value, json};

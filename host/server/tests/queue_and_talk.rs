@@ -1,5 +1,7 @@
 //! From the menu through the queue to an agent, and back to the flow.
 
+#![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
 use anyhow::{Context as _, Result, ensure};
 use cordboard_media::Clip;
 use cordboard_trial::{Centre, RECEPTION, SUPPORT, Wire, continuous, recorded, tone_ms};

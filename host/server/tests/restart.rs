@@ -1,5 +1,7 @@
 //! What survives a restart, and what a crash leaves.
 
+#![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
 use anyhow::{Context as _, Result, ensure};
 use cordboard_trial::{Centre, RECEPTION, SUPPORT, Wire};
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! Callers who serve themselves: greeted by name, through the menu, lost and silent ones included.
 
+#![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
 use anyhow::{Result, ensure};
 use cordboard_trial::{Centre, RECEPTION, Stream, Told, Wire, continuous, sound_ms, together, window};
 use serde_json::json;

@@ -1,5 +1,7 @@
 //! What keeps a host from starting, or from taking calls: told to the right party.
 
+#![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
 use anyhow::{Context as _, Result, ensure};
 use cordboard_trial::{Centre, HostOptions, RECEPTION, Wire, binary};
 use std::path::Path;

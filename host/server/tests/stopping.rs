@@ -1,5 +1,7 @@
 //! How a host stops: new calls are refused, running ones may end, up to a limit or a second signal.
 
+#![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
 use anyhow::{Result, ensure};
 use cordboard_trial::{Centre, HostOptions, RECEPTION, Wire, tried};
 use std::time::Duration;

@@ -60,19 +60,29 @@ impl Wire {
         Ok(())
     }
 
-    /// The next message, if one comes in time.
+    /// The next message, if one comes in time. What is none is passed over: a port has had owners before.
     ///
     /// # Errors
-    /// What comes is no message.
+    /// The socket is broken.
     pub fn receive(&self, limit: Duration) -> Result<Option<Message>> {
         let mut buffer = [0; 65_536];
-        self.socket.set_read_timeout(Some(limit.max(Duration::from_millis(1))))?;
-        match self.socket.recv(&mut buffer) {
-            Ok(length) => Message::parse(buffer.get(..length).unwrap_or_default()).map(Some),
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
-                Ok(None)
+        let until = Instant::now() + limit;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            self.socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+            match self.socket.recv(&mut buffer) {
+                Ok(length) => {
+                    if let Ok(message) = Message::parse(buffer.get(..length).unwrap_or_default()) {
+                        return Ok(Some(message));
+                    }
+                }
+                Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => Err(error.into()),
+            if left.is_zero() {
+                return Ok(None);
+            }
         }
     }
 
@@ -166,7 +176,7 @@ impl WireCall<'_> {
     /// The next response of this call; requests that come meanwhile are answered with 200.
     ///
     /// # Errors
-    /// Something comes that is no message.
+    /// The socket is broken.
     pub fn response(&mut self, limit: Duration) -> Result<Option<Message>> {
         let until = Instant::now() + limit;
         while let Some(left) = until.checked_duration_since(Instant::now()) {

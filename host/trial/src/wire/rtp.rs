@@ -74,7 +74,7 @@ impl Rtp {
         let to = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         if self.threads.is_empty() {
             let (socket, state, over) = (self.socket.clone(), self.state.clone(), self.over.clone());
-            self.threads.push(std::thread::spawn(move || hear(&socket, &state, &over)));
+            self.threads.push(std::thread::spawn(move || hear(&socket, to, &state, &over)));
             let (socket, state, over) = (self.socket.clone(), self.state.clone(), self.over.clone());
             self.threads.push(std::thread::spawn(move || speak(&socket, to, &state, &over)));
         }
@@ -118,11 +118,14 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn hear(socket: &UdpSocket, state: &Mutex<State>, over: &AtomicBool) {
+/// Keeps what comes from the peer; a port has had owners before, whose peers may still send.
+fn hear(socket: &UdpSocket, peer: SocketAddr, state: &Mutex<State>, over: &AtomicBool) {
     let mut buffer = [0; 2_048];
     while !over.load(Ordering::Relaxed) {
-        let Ok(length) = socket.recv(&mut buffer) else { continue };
-        if let Some(packet) = buffer.get(..length).and_then(parse) {
+        let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
+        if from == peer
+            && let Some(packet) = buffer.get(..length).and_then(parse)
+        {
             lock(state).packets.push(packet);
         }
     }
