@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Command::Serve { config } => cordboard::serve::run(config.as_deref()),
         Command::Phone(arguments) => phone::run(&arguments),
         Command::Openapi => {
-            cordboard::say(&cordboard_admin::openapi());
+            cordboard::say(cordboard_admin::openapi().trim_end());
             Ok(())
         }
     };
