@@ -51,7 +51,7 @@ impl Default for PluginConfig {
 /// The cache of a crm version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheConfig {
-    /// Answers kept; the oldest goes first.
+    /// Answers kept; the one whose time is over first goes first.
     pub max_entries: usize,
     /// Bytes of answers kept, roughly; those go first whose time is over first.
     pub max_bytes: usize,
@@ -70,7 +70,7 @@ impl Default for CacheConfig {
 /// The circuit breaker of a crm version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakerConfig {
-    /// Failures in a row after which it opens.
+    /// Failures in a row after which it opens. That a caller waited less than 2 s in vain is none.
     pub failures: u32,
     /// How long it stays open before one look-up may try again, in milliseconds.
     pub open_ms: u64,
@@ -151,6 +151,7 @@ pub struct LoadSpec {
     pub config: Vec<(String, String)>,
     /// What an instance may use.
     pub limits: Limits,
-    /// Where a crm plugin may send requests to. Must be empty for the other worlds.
+    /// Where a crm plugin may send requests to, until it is granted something else (see
+    /// [`PluginHost::grant`](crate::PluginHost::grant)). Must be empty for the other worlds.
     pub egress: Vec<EgressRule>,
 }

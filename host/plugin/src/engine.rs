@@ -156,6 +156,8 @@ pub(crate) fn compile_threads() -> Result<rayon::ThreadPool, HostError> {
     rayon::ThreadPoolBuilder::new()
         .num_threads((processors / 2).max(1))
         .thread_name(|number| format!("compile-{number}"))
+        // Without it, a panic of the compiler would end the process. Who waits for the component hears of it.
+        .panic_handler(|_| tracing::error!("a compile task panicked"))
         .start_handler(|_| {
             if let Err(error) = rustix::process::nice(10) {
                 tracing::warn!(%error, "a compile thread could not lower its priority");
@@ -177,6 +179,18 @@ mod tests {
         assert_eq!(capacity(8000, 65_530).flow_instances, usual.allowed_by_map_count);
         assert_eq!(capacity(8000, 1_000_000).flow_instances, 8000);
         assert_eq!(capacity(8000, 0).flow_instances, 1, "never none at all");
+    }
+
+    #[test]
+    fn a_panic_while_compiling_ends_neither_the_process_nor_the_thread() {
+        let threads = compile_threads().unwrap();
+        let (held, lost) = tokio::sync::oneshot::channel::<()>();
+        threads.spawn(move || {
+            let _held = held;
+            panic!("a fault of the compiler");
+        });
+        assert!(lost.blocking_recv().is_err(), "who waits hears of it");
+        assert_eq!(threads.install(|| 7), 7);
     }
 
     #[test]

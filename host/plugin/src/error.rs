@@ -128,7 +128,7 @@ pub enum LoadError {
     /// It failed as soon as it was instantiated.
     #[error("a trial instance failed: {0}")]
     Trial(String),
-    /// The compile task was lost.
+    /// The compiler panicked.
     #[error("the compile task was lost")]
     Lost,
 }

@@ -36,7 +36,7 @@ struct Inner {
     versions: Mutex<Versions>,
     flow_slots: Arc<Semaphore>,
     compiler: Arc<rayon::ThreadPool>,
-    compile_turn: Semaphore,
+    compile_turn: Arc<Semaphore>,
     runtime: Option<Runtime>,
     _ticker: Ticker,
 }
@@ -123,7 +123,8 @@ impl PluginHost {
         let linkers = Linkers::new(&engine).map_err(|error| HostError::Engine(format!("{error:#}")))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(settings.guest_threads)
-            .max_blocking_threads(8)
+            // They resolve names, nothing else: a few for each directory.
+            .max_blocking_threads(32)
             .thread_name("guest")
             .enable_all()
             .build()
@@ -134,7 +135,7 @@ impl PluginHost {
             versions: Mutex::default(),
             flow_slots: Arc::new(Semaphore::new(capacity.flow_instances as usize)),
             compiler: Arc::new(engine::compile_threads()?),
-            compile_turn: Semaphore::new(1),
+            compile_turn: Arc::new(Semaphore::new(1)),
             runtime: Some(runtime),
             _ticker: Ticker::start(&engine)?,
             engine,
@@ -157,7 +158,7 @@ impl PluginHost {
     }
 
     /// Compiles a version on the compile threads, one at a time, and tries an instance of it. Loading a version again
-    /// does nothing.
+    /// does nothing, also while it is being loaded; where it may connect is changed with [`PluginHost::grant`].
     ///
     /// # Errors
     /// What is wrong with the component, its limits or its egress.
@@ -165,22 +166,23 @@ impl PluginHost {
         if let Some(loaded) = self.0.get(version) {
             return Ok(loaded.info.clone());
         }
-        let Ok(_turn) = self.0.compile_turn.acquire().await else {
+        let Ok(turn) = Arc::clone(&self.0.compile_turn).acquire_owned().await else {
             return Err(LoadError::Compile("the host is stopping".into()));
         };
         // Whoever had the turn before may have loaded it.
         if let Some(loaded) = self.0.get(version) {
             return Ok(loaded.info.clone());
         }
-        let loaded = Arc::new(self.0.compile(version, spec).await?);
+        let (loaded, turn) = self.0.compile(version, spec, turn).await?;
         let info = loaded.info.clone();
-        self.0.versions().loaded.insert(version, loaded);
+        self.0.versions().loaded.insert(version, Arc::new(loaded));
+        drop(turn);
         tracing::info!(version = %version.short(), world = %info.world, compile_ms = info.compile_ms, "plugin loaded");
         Ok(info)
     }
 
-    /// Where a crm version may connect from now on. Look-ups under way keep what they had; answers from before are
-    /// forgotten. False if no such version is loaded, or it is no crm plugin.
+    /// Where a crm version may connect from now on. Look-ups under way keep what they had, but nobody joins them any
+    /// more; where the rules change, answers from before are forgotten and the circuit breaker is closed. False if no such version is loaded, or it is no crm plugin.
     ///
     /// # Errors
     /// A rule is out of bounds: then all stays as it was.

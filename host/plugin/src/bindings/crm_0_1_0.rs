@@ -21,7 +21,7 @@ pub(crate) use generated::CrmPre;
 pub(crate) use generated::cordboard::crm::types;
 
 use crate::guest::Guest;
-use cordboard_core::flow::{LookupError, Profile};
+use cordboard_core::flow::{LookupError, Profile, check_profile};
 
 impl<R: Send + 'static> types::Host for Guest<R> {}
 
@@ -46,11 +46,16 @@ pub(crate) fn profile(profile: types::Profile) -> Result<Profile, LookupError> {
     if profile.display_name.as_ref().is_some_and(|name| name.len() > MAX_VALUE_BYTES) {
         return wrong("the display name is over 8 KiB");
     }
-    Ok(Profile {
+    let profile = Profile {
         id: profile.id,
         display_name: profile.display_name,
         fields: profile.fields.into_iter().map(|field| (field.name, field.value)).collect(),
-    })
+    };
+    // All of it together: what the journal doesn't take is not kept for the next one either.
+    match check_profile(&profile) {
+        Ok(()) => Ok(profile),
+        Err(what) => wrong(&what),
+    }
 }
 
 /// The core's form of a failed look-up.
@@ -60,5 +65,25 @@ pub(crate) fn lookup_error(error: types::LookupError) -> LookupError {
         types::LookupError::Unavailable(text) => LookupError::Unavailable(text),
         types::LookupError::Misconfigured(text) => LookupError::Unavailable(format!("misconfigured: {text}")),
         types::LookupError::Other(text) => LookupError::Other(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_bounded_in_each_part_and_in_all() {
+        let checked = |fields: usize, bytes: usize| {
+            let field = |number: usize| types::Field { name: number.to_string(), value: "x".repeat(bytes) };
+            profile(types::Profile { id: "1".into(), display_name: None, fields: (0..fields).map(field).collect() })
+        };
+        assert!(checked(60, MAX_VALUE_BYTES).is_ok() && checked(MAX_FIELDS, 1000).is_ok());
+        for (fields, bytes) in
+            [(MAX_FIELDS + 1, 0), (1, MAX_VALUE_BYTES + 1), (64, MAX_VALUE_BYTES), (MAX_FIELDS, 1024)]
+        {
+            let refused = checked(fields, bytes);
+            assert!(matches!(&refused, Err(LookupError::Unavailable(_))), "{fields} of {bytes}");
+        }
     }
 }

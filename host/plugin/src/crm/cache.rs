@@ -70,11 +70,16 @@ impl Cache {
     }
 
     /// Drops what is out of time.
-    fn expire(&mut self, now: Instant) {
+    pub(super) fn expire(&mut self, now: Instant) {
         while let Some(first) = self.order.first_entry().filter(|first| first.key().0 <= now) {
             let key = first.remove();
             self.remove(&key);
         }
+    }
+
+    /// When the next entry is out of time.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        self.order.first_key_value().map(|((until, _), _)| *until)
     }
 
     pub(super) fn clear(&mut self) {
@@ -159,6 +164,7 @@ mod tests {
         cache.put(key(2), None, start);
         cache.put(key(3), None, at(50));
         assert_eq!(cache.entries.keys().collect::<Vec<_>>(), [&key(1), &key(3)]);
+        assert_eq!(cache.next_expiry(), Some(at(60)));
         cache.put(key(4), person(4), at(100));
         assert_eq!(cache.entries.keys().collect::<Vec<_>>(), [&key(4)]);
         assert_eq!(cache.get(&key(5), at(200)), None);

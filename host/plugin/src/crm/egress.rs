@@ -43,6 +43,7 @@ pub(crate) fn check_rules(rules: &[EgressRule]) -> Result<(), LoadError> {
 /// The requests of one look-up.
 pub(crate) struct Egress {
     rules: Arc<[EgressRule]>,
+    resolving: Arc<Semaphore>,
     at_once: Arc<Semaphore>,
     requests: u32,
 }
@@ -50,8 +51,9 @@ pub(crate) struct Egress {
 type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
 impl Egress {
-    pub(crate) fn new(rules: Arc<[EgressRule]>) -> Self {
-        Self { rules, at_once: Arc::new(Semaphore::new(MAX_AT_ONCE)), requests: 0 }
+    /// `resolving` has a permit for each name that may be resolved at once: it is the directory's, not the look-up's.
+    pub(crate) fn new(rules: Arc<[EgressRule]>, resolving: Arc<Semaphore>) -> Self {
+        Self { rules, resolving, at_once: Arc::new(Semaphore::new(MAX_AT_ONCE)), requests: 0 }
     }
 
     fn admit(&mut self, method: &Method, uri: &Uri) -> Result<Target, Error> {
@@ -83,12 +85,12 @@ impl WasiHttpHooks for Egress {
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         let admitted = self.admit(request.method(), request.uri());
-        let at_once = Arc::clone(&self.at_once);
+        let (at_once, resolving) = (Arc::clone(&self.at_once), Arc::clone(&self.resolving));
         Box::new(async move {
             let target = admitted?;
             // One that waits here is bounded by the look-up's deadline.
             let _turn = at_once.acquire_owned().await.map_err(|_| Error::ConnectionLimitReached)?;
-            send(target, request, options.unwrap_or_default()).await
+            send(target, &resolving, request, options.unwrap_or_default()).await
         })
     }
 }
@@ -138,9 +140,33 @@ fn target(uri: &Uri) -> Option<Target> {
     Some(Target { scheme, host, port: uri.port_u16().unwrap_or(default_port) })
 }
 
-async fn connect(target: &Target) -> Result<TcpStream, Error> {
-    let found: Vec<SocketAddr> =
-        tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(Error::Connect)?.collect();
+/// Does `work` when there is a turn, which is over with the work, not with the caller: a name that is being resolved
+/// keeps a thread, whether or not someone still waits for it. None if it panicked.
+async fn in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    let turn = Arc::clone(turns).acquire_owned().await.ok()?;
+    let task = tokio::spawn(async move {
+        let done = work.await;
+        drop(turn);
+        done
+    });
+    task.await.ok()
+}
+
+async fn resolve(target: &Target, resolving: &Arc<Semaphore>) -> Result<Vec<SocketAddr>, Error> {
+    if let Ok(address) = target.host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, target.port)]);
+    }
+    let name = (target.host.clone(), target.port);
+    let work = async move { tokio::net::lookup_host(name).await.map(Iterator::collect) };
+    let found = in_turn(resolving, work).await.ok_or(Error::DestinationUnavailable)?;
+    found.map_err(Error::Connect)
+}
+
+async fn connect(target: &Target, resolving: &Arc<Semaphore>) -> Result<TcpStream, Error> {
+    let found = resolve(target, resolving).await?;
     if found.is_empty() {
         return Err(Error::DestinationNotFound);
     }
@@ -155,10 +181,15 @@ async fn connect(target: &Target) -> Result<TcpStream, Error> {
     Err(failed)
 }
 
-async fn send(target: Target, request: Request<WasiBody>, options: RequestOptions) -> Result<Sent, Error> {
+async fn send(
+    target: Target,
+    resolving: &Arc<Semaphore>,
+    request: Request<WasiBody>,
+    options: RequestOptions,
+) -> Result<Sent, Error> {
     let connect_timeout = options.connect_timeout.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT);
-    let stream =
-        tokio::time::timeout(connect_timeout, connect(&target)).await.map_err(|_| Error::ConnectionTimeout)??;
+    let stream = tokio::time::timeout(connect_timeout, connect(&target, resolving)).await;
+    let stream = stream.map_err(|_| Error::ConnectionTimeout)??;
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
@@ -227,6 +258,10 @@ mod tests {
         EgressRule { scheme: Scheme::Http, host: host.into(), port }
     }
 
+    fn egress(rules: &[EgressRule]) -> Egress {
+        Egress::new(Arc::from(rules), Arc::new(Semaphore::new(1)))
+    }
+
     #[test]
     fn only_listed_places_are_reached() {
         let rules = [rule("crm.example", 80), rule("::1", 8081), rule("10.0.0.1", 8080)];
@@ -244,7 +279,7 @@ mod tests {
             ("ftp://crm.example/", false),
             ("/only/a/path", false),
         ] {
-            let mut egress = Egress::new(Arc::from(rules.to_vec()));
+            let mut egress = egress(&rules);
             let admitted = egress.admit(&Method::GET, &uri.parse().unwrap());
             assert_eq!(admitted.is_ok(), allowed, "{uri}");
         }
@@ -262,9 +297,22 @@ mod tests {
         assert!(to("127.0.0.1", "127.0.0.1") && to("localhost", "::1"));
     }
 
+    #[tokio::test]
+    async fn a_turn_is_over_with_the_work_and_not_with_who_waits_for_it() {
+        let turns = Arc::new(Semaphore::new(1));
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let first = tokio::time::timeout(Duration::ZERO, in_turn(&turns, ended));
+        assert!(first.await.is_err(), "it doesn't end");
+        assert_eq!(turns.available_permits(), 0, "nobody waits for it any more, but it goes on");
+        let second = tokio::time::timeout(Duration::ZERO, in_turn(&turns, async {}));
+        assert!(second.await.is_err(), "so there is no turn for another");
+        end.send(()).unwrap();
+        assert_eq!(in_turn(&turns, async { 7 }).await, Some(7));
+    }
+
     #[test]
     fn requests_are_counted_and_methods_limited() {
-        let mut egress = Egress::new(Arc::from(vec![rule("a", 80)]));
+        let mut egress = egress(&[rule("a", 80)]);
         let uri: Uri = "http://a/".parse().unwrap();
         assert!(egress.admit(&Method::CONNECT, &uri).is_err());
         for _ in 1..MAX_REQUESTS {

@@ -13,10 +13,10 @@ use crate::flow::{failure, no_room};
 use crate::guest::{Birth, Guest, LogSink, SeededRandom, VirtualClock, metered, shortened};
 use breaker::Breaker;
 use cache::Cache;
-use cordboard_core::flow::{LookupError, Profile, RunEnd, check_profile};
+use cordboard_core::flow::{LookupError, Profile, RunEnd};
 use cordboard_core::ids::Version;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -25,8 +25,12 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 /// No look-up takes longer, whatever its caller says.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
-/// A time-out shorter than this is no failure of the directory.
-const FAIR_TIMEOUT: Duration = Duration::from_secs(2);
+/// A time-out shorter than this is no failure of the directory: two seconds, less what it takes to begin.
+const FAIR_TIMEOUT: Duration = Duration::from_millis(1900);
+/// Names resolved at once: each keeps a thread, for as long as the resolver tries.
+const MAX_RESOLVING: usize = 4;
+/// How often it is looked for answers to forget, at most.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// The contract's bounds of a key, in bytes.
 const MAX_KIND_BYTES: usize = 64;
 const MAX_VALUE_BYTES: usize = 512;
@@ -59,17 +63,27 @@ pub(crate) struct Directory {
     pub(crate) limits: Limits,
     pub(crate) step_cpu_ms: u32,
     pub(crate) config: Arc<[(String, String)]>,
+    resolving: Arc<Semaphore>,
     pool: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
-struct State {
-    /// Where the version may connect now.
+/// Where the version may connect.
+#[derive(Clone)]
+struct Grant {
+    number: u64,
     rules: Arc<[EgressRule]>,
+}
+
+struct State {
+    grant: Grant,
     cache: Cache,
     breaker: Breaker,
-    /// Look-ups under way: who asks for the same person meanwhile gets the same answer.
-    flights: BTreeMap<Key, watch::Receiver<Option<Answer>>>,
+    /// Look-ups under way, by the number of the grant they have: who asks for the same person meanwhile gets the same
+    /// answer.
+    flights: BTreeMap<(u64, Key), watch::Receiver<Option<Answer>>>,
+    /// A task forgets what is out of time.
+    sweeping: bool,
 }
 
 /// How a look-up can go on.
@@ -91,9 +105,15 @@ impl Directory {
         bounds: (u32, CacheConfig, BreakerConfig),
     ) -> Self {
         let (pool, cache, breaker) = bounds;
-        let state = State { rules, cache: Cache::new(cache), breaker: Breaker::new(breaker), flights: BTreeMap::new() };
-        let pool = Arc::new(Semaphore::new(pool as usize));
-        Self { version, engine, pre, limits, step_cpu_ms, config, pool, state: Mutex::new(state) }
+        let state = Mutex::new(State {
+            grant: Grant { number: 0, rules },
+            cache: Cache::new(cache),
+            breaker: Breaker::new(breaker),
+            flights: BTreeMap::new(),
+            sweeping: false,
+        });
+        let (resolving, pool) = (Arc::new(Semaphore::new(MAX_RESOLVING)), Arc::new(Semaphore::new(pool as usize)));
+        Self { version, engine, pre, limits, step_cpu_ms, config, resolving, pool, state }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -101,21 +121,24 @@ impl Directory {
     }
 
     /// What the operator grants from now on: the next look-up has it, one under way keeps what it had. What is known
-    /// from before is forgotten: it may come from where the version may not connect any more.
+    /// from before is forgotten: what was found may come from where the version may not connect any more, and what
+    /// failed may have failed for want of the grant.
     pub(crate) fn grant(&self, rules: Arc<[EgressRule]>) {
         let mut state = self.state();
-        if state.rules != rules {
-            state.rules = rules;
+        if state.grant.rules != rules {
+            state.grant = Grant { number: state.grant.number + 1, rules };
             state.cache.clear();
+            state.breaker.succeeded();
         }
     }
 
     pub(crate) fn store(&self) -> Store<Guest<CrmRole>> {
-        let rules = Arc::clone(&self.state().rules);
+        let rules = Arc::clone(&self.state().grant.rules);
         self.store_with(rules)
     }
 
     fn store_with(&self, rules: Arc<[EgressRule]>) -> Store<Guest<CrmRole>> {
+        let egress = Egress::new(rules, Arc::clone(&self.resolving));
         let birth = Birth {
             limits: self.limits,
             step_cpu_ms: self.step_cpu_ms,
@@ -124,7 +147,7 @@ impl Directory {
             random: SeededRandom::new(0, 0),
             sink: LogSink::Host(self.version),
             config: Arc::clone(&self.config),
-            role: CrmRole { http: WasiHttpCtx::new(), egress: Egress::new(rules) },
+            role: CrmRole { http: WasiHttpCtx::new(), egress },
         };
         Guest::store(&self.engine, birth)
     }
@@ -160,7 +183,8 @@ impl Directory {
         if let Some(found) = state.cache.get(key, now) {
             return Next::Known(Ok(found));
         }
-        if let Some(flight) = state.flights.get(key) {
+        let flight_key = (state.grant.number, key.clone());
+        if let Some(flight) = state.flights.get(&flight_key) {
             return Next::Wait { flight: flight.clone(), own: false };
         }
         let Ok(permit) = Arc::clone(&self.pool).try_acquire_owned() else {
@@ -170,37 +194,47 @@ impl Directory {
             return Next::Known(Err(LookupError::Unavailable(text)));
         }
         let (landed, flight) = watch::channel(None);
-        state.flights.insert(key.clone(), flight.clone());
+        state.flights.insert(flight_key, flight.clone());
+        let grant = state.grant.clone();
         drop(state);
         // On its own task: a caller who goes away doesn't end it for the others.
-        runtime.spawn(Arc::clone(self).fly(key.clone(), deadline, landed, permit));
+        runtime.spawn(Arc::clone(self).fly(key.clone(), grant, deadline, landed, permit));
         Next::Wait { flight, own: true }
     }
 
     async fn fly(
         self: Arc<Self>,
         key: Key,
+        grant: Grant,
         deadline: Instant,
         landed: watch::Sender<Option<Answer>>,
         permit: OwnedSemaphorePermit,
     ) {
-        let flight = Flight { directory: &self, key: &key };
         let given = deadline.saturating_duration_since(Instant::now());
-        let rules = Arc::clone(&self.state().rules);
-        let asked = self.ask(&key, deadline, Arc::clone(&rules));
-        let answer = match tokio::time::timeout_at(deadline.into(), Box::pin(asked)).await {
+        let mut flight = Flight { directory: &self, key: (grant.number, key), settled: false };
+        let asked = Box::pin(self.ask(&flight.key.1, deadline, grant.rules));
+        let answer = match tokio::time::timeout_at(deadline.into(), asked).await {
             Ok(answer) => answer,
             Err(_) => Err(LookupError::Timeout),
         };
         drop(permit);
+        self.settle(&flight.key, &answer, given);
+        flight.settled = true;
+        drop(flight);
+        let _ = landed.send(Some(answer));
+    }
+
+    /// Draws the conclusions of an answer, unless another grant is in force by now.
+    fn settle(self: &Arc<Self>, (grant, key): &(u64, Key), answer: &Answer, given: Duration) {
         let now = Instant::now();
         let mut state = self.state();
-        match &answer {
+        if state.grant.number != *grant {
+            return;
+        }
+        match answer {
             Ok(found) => {
                 state.breaker.succeeded();
-                if state.rules == rules {
-                    state.cache.put(key.clone(), found.clone(), now);
-                }
+                state.cache.put(key.clone(), found.clone(), now);
             }
             // Whoever gives it less time than that learns nothing about it.
             Err(LookupError::Timeout) if given < FAIR_TIMEOUT => state.breaker.gave_up(),
@@ -211,9 +245,19 @@ impl Directory {
             }
             Err(LookupError::Busy | LookupError::Ended) => state.breaker.gave_up(),
         }
-        drop(state);
-        drop(flight);
-        let _ = landed.send(Some(answer));
+        if !state.sweeping && state.cache.next_expiry().is_some() {
+            state.sweeping = true;
+            tokio::spawn(sweep(Arc::downgrade(self)));
+        }
+    }
+
+    /// Forgets what is out of time; when the next will be, or none if nothing is left.
+    fn forget(&self) -> Option<Instant> {
+        let mut state = self.state();
+        state.cache.expire(Instant::now());
+        let next = state.cache.next_expiry();
+        state.sweeping = next.is_some();
+        next
     }
 
     /// One call in an instance of its own: nothing of one person is left for the next.
@@ -230,11 +274,7 @@ impl Directory {
         .await;
         store.data().log.finish();
         match called {
-            Ok(Ok(found)) => {
-                let found = found.map(profile).transpose()?;
-                found.as_ref().map_or(Ok(()), check_profile).map_err(LookupError::Unavailable)?;
-                Ok(found)
-            }
+            Ok(Ok(found)) => found.map(profile).transpose(),
             Ok(Err(error)) => Err(lookup_error(error)),
             Err(error) if no_room(&error) => Err(LookupError::Busy),
             Err(error) => Err(self.failed(&store, &error)),
@@ -255,14 +295,27 @@ impl Directory {
     }
 }
 
+/// Forgets answers when their time is over, also if nobody asks any more, until there are none.
+async fn sweep(directory: Weak<Directory>) {
+    while let Some(next) = directory.upgrade().and_then(|directory| directory.forget()) {
+        tokio::time::sleep_until(next.max(Instant::now() + SWEEP_INTERVAL).into()).await;
+    }
+}
+
 /// Takes the look-up off the list, however it ends.
 struct Flight<'a> {
     directory: &'a Directory,
-    key: &'a Key,
+    key: (u64, Key),
+    settled: bool,
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        self.directory.state().flights.remove(self.key);
+        let mut state = self.directory.state();
+        state.flights.remove(&self.key);
+        // It panicked. If it was the breaker's probe, another one has to be.
+        if !self.settled && state.grant.number == self.key.0 {
+            state.breaker.gave_up();
+        }
     }
 }

@@ -17,13 +17,16 @@ use cordboard_core::ids::Version;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
 /// Wall time of a trial instance; its CPU time is bounded by the step.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_TEXT_BYTES: usize = 4096;
+
+/// What a component is, compiled, and how many milliseconds that took.
+type Compiled = (PluginInfo, Component, u64);
 
 /// What is known of a version once it is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,10 +62,17 @@ fn contract_error(error: wasmtime::Error) -> LoadError {
 }
 
 impl Inner {
-    pub(super) async fn compile(&self, version: Version, spec: LoadSpec) -> Result<Loaded, LoadError> {
+    /// Whoever compiles has the turn; it comes back with what was loaded.
+    pub(super) async fn compile(
+        &self,
+        version: Version,
+        spec: LoadSpec,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<(Loaded, OwnedSemaphorePermit), LoadError> {
         self.check(&spec.limits)?;
         crm::check_rules(&spec.egress)?;
-        let (info, component, compile_ms) = self.component(Arc::clone(&spec.component)).await?;
+        let (compiled, turn) = self.component(Arc::clone(&spec.component), turn).await?;
+        let (info, component, compile_ms) = compiled?;
         if let Some(rule) = spec.egress.first().filter(|_| info.world != World::Crm) {
             let problem = "only a crm plugin may have egress";
             return Err(LoadError::Egress { rule: rule.clone(), problem });
@@ -80,7 +90,7 @@ impl Inner {
         }
         let instantiate_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let info = LoadedInfo { version, world: info.world, contract: info.contract, compile_ms, instantiate_us };
-        Ok(Loaded { info, program, live: AtomicU64::new(0) })
+        Ok((Loaded { info, program, live: AtomicU64::new(0) }, turn))
     }
 
     fn check(&self, limits: &Limits) -> Result<(), LoadError> {
@@ -98,8 +108,13 @@ impl Inner {
         Ok(())
     }
 
-    /// Verifies and compiles away from the async threads. A compilation can't be cancelled: one at a time.
-    async fn component(&self, bytes: Arc<[u8]>) -> Result<(PluginInfo, Component, u64), LoadError> {
+    /// Verifies and compiles away from the async threads. A compilation can't be cancelled: it keeps its turn to its
+    /// end, also if nobody waits for it any more.
+    async fn component(
+        &self,
+        bytes: Arc<[u8]>,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<(Result<Compiled, LoadError>, OwnedSemaphorePermit), LoadError> {
         let (engine, compiler) = (self.engine.clone(), Arc::clone(&self.compiler));
         let max_bytes = self.settings.max_component_bytes;
         let (done, compiled) = oneshot::channel();
@@ -112,10 +127,10 @@ impl Inner {
                 let compile_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 Ok((info, component, compile_ms))
             };
-            // Whoever waited may have gone away.
-            let _ = done.send(compile());
+            // Whoever waited may have gone away; then the turn is over here.
+            let _ = done.send((compile(), turn));
         });
-        compiled.await.map_err(|_| LoadError::Lost)?
+        compiled.await.map_err(|_| LoadError::Lost)
     }
 
     fn program(

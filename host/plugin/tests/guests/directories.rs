@@ -139,6 +139,35 @@ async fn a_grant_that_is_taken_back_holds_at_once_and_for_what_was_kept() {
 }
 
 #[tokio::test]
+async fn nobody_joins_a_look_up_that_has_an_older_grant() {
+    let web = bank().await;
+    let (host, version) = directory(&web, |_| ()).await;
+    let key = format!("127.0.0.1:{}/hang", web.port);
+    let waiting = {
+        let (host, key) = (host.clone(), key.clone());
+        tokio::spawn(async move { host.lookup(version, "get", &key, Duration::from_secs(60)).await })
+    };
+    crate::common::until("it asks", || web.requests() == 1).await;
+    assert!(host.grant(version, vec![]).unwrap());
+    unavailable(ask(&host, version, "get", &key).await, "RequestDenied");
+    assert!(!waiting.is_finished(), "that one goes on");
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn a_grant_closes_the_breaker_only_where_it_changes_something() {
+    let web = bank().await;
+    let breaker = BreakerConfig { failures: 1, open_ms: 600_000 };
+    let (host, version) = directory(&web, |config| config.crm_breaker = breaker).await;
+    unavailable(ask(&host, version, "get", "127.0.0.1:1/").await, "RequestDenied");
+    let key = format!("127.0.0.1:{}/1001", web.port);
+    assert!(host.grant(version, vec![rule(web.port)]).unwrap());
+    unavailable(ask(&host, version, "get", &key).await, "in a row");
+    assert!(host.grant(version, vec![rule(web.port), rule(1)]).unwrap());
+    assert!(ask(&host, version, "get", &key).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn callers_in_a_hurry_cut_nobody_else_off() {
     let web = bank().await;
     let breaker = BreakerConfig { failures: 2, open_ms: 600_000 };

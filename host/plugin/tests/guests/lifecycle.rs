@@ -74,6 +74,26 @@ async fn an_unloaded_version_lives_as_long_as_its_runs() {
 }
 
 #[tokio::test]
+async fn a_version_that_is_loaded_or_being_loaded_stays() {
+    let (host, version) = (host(), version("greeter"));
+    let load = |greeting: &'static str| host.load(version, spec("probe-flow", &[("greeting", greeting)]));
+    let (first, second) = tokio::join!(load("first"), load("second"));
+    let first = first.unwrap();
+    assert_eq!(first, second.unwrap(), "compiled once");
+    assert_eq!(first, load("third").await.unwrap());
+    let ran = Run::new(&host, version, start("config", 1)).finish(agreeable).await;
+    assert_eq!(ran.reported("get"), "Some(\"first\")");
+}
+
+#[tokio::test]
+async fn a_load_nobody_waits_for_any_more_gives_its_turn_back() {
+    let (host, version) = (host(), version("impatient"));
+    let load = || host.load(version, spec("probe-flow", &[]));
+    assert!(tokio::time::timeout(std::time::Duration::ZERO, load()).await.is_err());
+    load().await.unwrap();
+}
+
+#[tokio::test]
 async fn three_versions_run_side_by_side() {
     let host = host();
     let mut parked = Vec::new();
