@@ -49,6 +49,11 @@ impl Ask {
         !self.typed.is_empty()
     }
 
+    /// Whether the end of the prompt is waited for.
+    pub(super) const fn prompted(&self) -> bool {
+        !self.prompt_over && self.typed.is_empty()
+    }
+
     /// How long to wait from now on.
     pub(super) const fn open(&self) -> Step {
         let timeout_ms = if !self.typed.is_empty() {

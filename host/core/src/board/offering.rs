@@ -83,9 +83,15 @@ impl Board {
     /// waits is looked at again in a while, not at once: there is no room now.
     pub(super) fn offer_stalled(&mut self, id: ContactId) {
         let Some((agent, queue)) = self.end_offer(id, OfferResult::Unreachable, false) else { return };
+        let before = std::mem::take(&mut self.touched);
         self.release(&agent, After::Withdrawn);
+        // Nor in the other queues that the agent serves: each would stall in its turn, and touch this one.
+        let mut resting = std::mem::replace(&mut self.touched, before);
         self.touched.remove(&queue);
-        self.out.timers.set(Timer::Rematch(queue), self.out.now.plus_ms(STALLED_MS));
+        resting.insert(queue);
+        for queue in resting {
+            self.out.timers.set(Timer::Rematch(queue), self.out.now.plus_ms(STALLED_MS));
+        }
     }
 
     /// The person is not there any more, or wants no agent: whoever is rung is let go.

@@ -7,7 +7,7 @@ use super::speech::Speech;
 use super::{Board, Effect};
 use crate::config::World;
 use crate::event::What;
-use crate::flow::{ContactError, Reply, Request, check, check_attribute};
+use crate::flow::{ContactError, LookupError, Reply, Request, check, check_attribute};
 use crate::ids::{ContactId, DeploymentName, RunId};
 use crate::journal::External;
 use crate::record::EndReason;
@@ -33,7 +33,7 @@ impl Board {
             }
         }
         if !tidying && contact.ledger.full() && !is_last(&request) {
-            self.refuse_for_good(id);
+            self.refuse_for_good(id, &request);
             return;
         }
         let checked = check(&request);
@@ -68,8 +68,9 @@ impl Board {
         }
     }
 
-    /// Rule 7: the journal is full. A flow that doesn't take the hint is stopped.
-    fn refuse_for_good(&mut self, id: ContactId) {
+    /// Rule 7: the journal is full. A flow that doesn't take the hint is stopped. What has no such error is told what
+    /// is so (an attribute follows from the entries that there are), or an error of its own.
+    fn refuse_for_good(&mut self, id: ContactId, request: &Request) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.ledger.refused += 1;
         if contact.ledger.refused > MAX_REFUSED_CALLS {
@@ -78,7 +79,12 @@ impl Board {
             return;
         }
         let (entry, at) = contact.ledger.latest();
-        let reply = Reply::Failed(ContactError::Limit("the journal is full: only end, leave or continue-as".into()));
+        let full = "the journal is full: only end, leave or continue-as";
+        let reply = match request {
+            Request::Attribute(name) => Reply::Attribute(contact.attributes.get(name).cloned()),
+            Request::Lookup { .. } => Reply::LookupFailed(LookupError::Other(full.into())),
+            _ => Reply::Failed(ContactError::Limit(full.into())),
+        };
         if let Some(run) = contact.run() {
             self.out.push(Effect::ReplyFlow { contact: id, run: run.id, entry, at, reply });
         }
@@ -290,21 +296,29 @@ impl Board {
     /// Time for the call that the flow waits in.
     pub(super) fn call_due(&mut self, id: ContactId) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        if !matches!(contact.driver, Driver::Flow(_)) {
-            return;
+        match &contact.driver {
+            Driver::Flow(_) => {}
+            Driver::Safe(stage) => {
+                let stage = *stage;
+                self.safe_spoken(id, stage);
+                return;
+            }
+            Driver::Over => return,
         }
         match contact.parked() {
             Some(Parked::Pause) => contact.reply(&mut self.out, Reply::Done),
+            Some(Parked::Say) => contact.prompt_lost(&mut self.out),
+            Some(Parked::Ask(ask)) if ask.prompted() => contact.prompt_lost(&mut self.out),
             Some(Parked::Ask(ask)) => {
                 let answer = ask.timed_out();
                 contact.answered(&mut self.out, answer);
             }
             Some(Parked::Lookup { lookup, .. }) => {
                 let lookup = *lookup;
-                self.looked_up(lookup, None, Err(crate::flow::LookupError::Timeout));
+                self.looked_up(lookup, None, Err(LookupError::Timeout));
             }
             Some(Parked::Wait { .. }) => self.wait_due(id),
-            Some(Parked::Durable { .. } | Parked::Answer | Parked::Speech(_) | Parked::Say) | None => {}
+            Some(Parked::Durable { .. } | Parked::Answer | Parked::Speech(_)) | None => {}
         }
     }
 }

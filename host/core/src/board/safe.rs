@@ -6,11 +6,15 @@ use super::Board;
 use super::contact::{Contact, Driver, Line, SafeStage, Sound};
 use super::ending::{Close, Gone};
 use super::speech::words;
+use super::timers::Timer;
 use crate::event::What;
 use crate::flow::{Prompt, PromptPart};
 use crate::ids::{ContactId, QueueName};
 use crate::journal::External;
 use crate::record::EndReason;
+
+/// How long the safe flow's words may last: a third of it would do. Whose end was lost goes on all the same.
+const SPOKEN_MS: u64 = 30_000;
 
 impl Board {
     /// The flow failed, and its run is over: the safe flow takes over.
@@ -52,8 +56,12 @@ impl Board {
         contact.say_safely(&mut self.out, &apology);
     }
 
-    /// What the safe flow said was heard.
+    /// What the safe flow said was heard, or should have been long ago.
     pub(super) fn safe_spoken(&mut self, id: ContactId, stage: SafeStage) {
+        self.out.timers.cancel(&Timer::Call(id));
+        if let (SafeStage::Apology, Some(contact)) = (stage, self.contacts.get_mut(&id)) {
+            contact.hush(&mut self.out);
+        }
         match stage {
             SafeStage::Apology => self.safe_enqueue(id),
             SafeStage::Goodbye => {
@@ -96,5 +104,6 @@ impl Contact {
         let prompt = Prompt(sentences.iter().map(|text| PromptPart::Text((*text).into())).collect());
         self.tell(out, What::Said { text: words(&prompt) });
         self.play(out, Sound::Speech, prompt, false);
+        out.timers.set(Timer::Call(self.id), out.now.plus_ms(SPOKEN_MS));
     }
 }

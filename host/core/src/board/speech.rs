@@ -47,7 +47,7 @@ impl Contact {
         match speech {
             Speech::Say(prompt) => {
                 self.tell(out, What::Said { text: words(&prompt) });
-                self.park(out, pending.entry, Parked::Say, None);
+                self.park(out, pending.entry, Parked::Say, Some(longest_ms(&prompt)));
                 self.play(out, Sound::Speech, prompt, false);
             }
             Speech::Play { prompt, repeat } => {
@@ -83,7 +83,8 @@ impl Contact {
             }
             Step::Open { timeout_ms } => {
                 let begun = ask.begun();
-                self.park(out, entry, Parked::Ask(Box::new(ask)), timeout_ms.map(u64::from));
+                let timeout_ms = timeout_ms.map_or_else(|| longest_ms(&prompt), u64::from);
+                self.park(out, entry, Parked::Ask(Box::new(ask)), Some(timeout_ms));
                 if begun {
                     self.hush(out);
                 } else {
@@ -140,6 +141,12 @@ impl Contact {
         }
     }
 
+    /// The prompt that the flow waits for should have ended long ago: nobody is left in silence for want of its end.
+    pub(super) fn prompt_lost(&mut self, out: &mut Out) {
+        self.hush(out);
+        self.prompt_ended(out);
+    }
+
     /// The prompt that the flow waits for has ended.
     fn prompt_ended(&mut self, out: &mut Out) {
         let pending = self.run_mut().and_then(|run| run.pending.as_mut());
@@ -178,6 +185,22 @@ impl Board {
             (Sound::Speech, Driver::Over) | (Sound::Background | Sound::Music, _) => {}
         }
     }
+}
+
+/// A prompt that lasts longer has lost its end. Any single recording is shorter, which is 10 minutes at most.
+const LONGEST_MS: u64 = 660_000;
+
+/// How long a prompt may last: more than any does.
+fn longest_ms(prompt: &Prompt) -> u64 {
+    let part = |part: &PromptPart| match part {
+        PromptPart::Recording(_) => 600_000,
+        // Slower than anybody speaks.
+        PromptPart::Text(text) => 150 * text.len() as u64,
+        PromptPart::Digits(digits) => 2_000 * digits.len() as u64,
+        PromptPart::PauseMs(ms) => u64::from(*ms),
+        PromptPart::Number(_) | PromptPart::Money { .. } | PromptPart::Date { .. } => 30_000,
+    };
+    LONGEST_MS.max(60_000 + prompt.0.iter().map(part).sum::<u64>())
 }
 
 /// A prompt in words, for people to read.

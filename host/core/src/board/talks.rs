@@ -42,7 +42,10 @@ impl Board {
                 }
                 Some(Parked::Durable { .. } | Parked::Answer | Parked::Pause | Parked::Lookup { .. }) | None => {}
             },
-            Driver::Safe(stage) => *stage = SafeStage::Talking,
+            Driver::Safe(stage) => {
+                out.timers.cancel(&Timer::Call(id));
+                *stage = SafeStage::Talking;
+            }
             Driver::Over => {}
         }
         out.push(Effect::Bridge(contact.leg, leg));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What can be due. Each is set at most once at a time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    /// The host call that a contact's flow waits in.
+    /// The host call that a contact's flow waits in, or what the safe flow says.
     Call(ContactId),
     /// The next position announcement.
     Announce(ContactId),

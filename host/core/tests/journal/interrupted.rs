@@ -116,6 +116,30 @@ fn a_flow_that_went_on_as_another_is_one_contact() {
 }
 
 #[test]
+fn whoever_gave_a_place_up_left_it() {
+    let go_on = Request::ContinueAs { deployment: "survey".into(), attributes: vec![] };
+    let record = record([
+        opened(),
+        segment(0, 1),
+        call(0, Request::StartPlaying { prompt: Prompt(vec![PromptPart::Number(1)]), repeat: true }),
+        outcome(0, Reply::Done),
+        call(1, enqueue()),
+        outcome(1, Reply::Enqueued),
+        call(2, enqueue()),
+        outcome(2, Reply::Enqueued),
+        call(3, go_on),
+        outcome(3, Reply::Done),
+        Frame::Continued { at: Timestamp(25), entries: 4 },
+        segment(0, 2),
+        call(0, enqueue()),
+        outcome(0, Reply::Enqueued),
+    ]);
+    let outcomes: Vec<_> = record.visits.iter().map(|visit| visit.outcome.clone()).collect();
+    assert_eq!(outcomes, [VisitOutcome::Left, VisitOutcome::Left, VisitOutcome::Lost("interrupted".into())]);
+    assert_eq!(record.answered_at, Some(Timestamp(20)), "what plays is heard: it was answered");
+}
+
+#[test]
 fn a_closed_journal_says_how_it_ended() {
     let record = record([opened(), Frame::Closed { at: Timestamp(9), entries: 0, reason: "hung-up".into() }]);
     assert_eq!((record.end, record.ended_at), (EndReason::HungUp, Timestamp(9)));

@@ -46,6 +46,8 @@ pub(super) enum PhoneAct {
     GiveUp,
     Decline,
     Unreachable,
+    /// There is no room at ours.
+    Stall,
     HangUp,
     Break,
     LoseMedia,

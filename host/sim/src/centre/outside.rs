@@ -68,6 +68,11 @@ impl Centre<'_> {
     pub(super) fn store(&mut self, contact: ContactId, frame: u64) {
         let slow = self.random.chance(self.plan.faults.store);
         let delay = if slow { self.random.between(100, 5_000) } else { self.random.between(0, 15) };
+        if slow && self.random.chance(200) {
+            // Too large for the store, or the like: it is never kept.
+            self.note(delay, Happening::Input(Box::new(Input::JournalLost { contact, frame })));
+            return;
+        }
         self.note(delay, Happening::Stored(contact, frame));
     }
 

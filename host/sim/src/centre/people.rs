@@ -92,7 +92,10 @@ impl Centre<'_> {
         if repeat {
             return;
         }
-        self.note(length_ms, Happening::Caller(leg, CallerAct::Heard(play)));
+        // Now and then nobody tells that it ended.
+        if !self.random.chance(self.plan.faults.lines / 4) {
+            self.note(length_ms, Happening::Caller(leg, CallerAct::Heard(play)));
+        }
         if self.random.chance(600) {
             let mut at = self.random.between(100, length_ms + 4_000);
             for _ in 0..self.random.one([1, 1, 1, 3, 6]).unwrap_or(1) {
@@ -126,9 +129,10 @@ impl Centre<'_> {
         let (act, delay) = if !self.registered.contains(agent) {
             (PhoneAct::Unreachable, random.between(0, 100))
         } else if random.chance(self.plan.faults.phones) {
-            match random.below(4) {
+            match random.below(5) {
                 0 => (PhoneAct::Decline, random.between(500, 5_000)),
                 1 => (PhoneAct::Unreachable, random.between(0, 8_000)),
+                3 => (PhoneAct::Stall, random.between(0, 20)),
                 // About when the board gives up as well.
                 2 => (PhoneAct::GiveUp, u64::from(timeout_ms).saturating_sub(20) + random.below(40)),
                 _ => return,
@@ -156,6 +160,7 @@ impl Centre<'_> {
             PhoneAct::GiveUp => LegFailure::NoAnswer,
             PhoneAct::Decline => LegFailure::Declined,
             PhoneAct::Unreachable => LegFailure::Unreachable,
+            PhoneAct::Stall => LegFailure::Local,
         };
         line.over = true;
         Some(Input::LegFailed(leg, failure))

@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const MATCHED_WITHIN_MS: u64 = 25_000;
 /// How long a flow has once the person is gone.
 const TIDY_MS: u64 = 5_000;
+/// How long a prompt of the centre's flows may last, at most.
+const SPOKEN_WITHIN_MS: u64 = 660_000;
 /// How long the store may take before an act.
 const STORED_WITHIN_MS: u64 = 20_000;
 
@@ -188,10 +190,10 @@ impl Watch {
 fn goes_on(leg: &super::Leg, request: &Request, quiet_ms: u64) -> bool {
     match request {
         Request::Answer | Request::Say(_) | Request::Ask(_) | Request::StartPlaying { .. } if !leg.up => leg.answering,
-        Request::Say(_) => leg.playing.is_some(),
+        Request::Say(_) => leg.playing.is_some() && quiet_ms <= SPOKEN_WITHIN_MS,
         Request::Ask(question) => {
             let keys = question.silence_timeout_ms.max(question.key_timeout_ms);
-            leg.playing.is_some() || quiet_ms <= u64::from(keys)
+            quiet_ms <= if leg.playing.is_some() { SPOKEN_WITHIN_MS } else { u64::from(keys) }
         }
         _ => false,
     }

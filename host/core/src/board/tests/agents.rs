@@ -59,9 +59,13 @@ fn states_follow_each_other_as_the_table_says() {
         (true, &[("registers", "ready"), ("call", "reserved"), ("20 s", "not-ready missed-offer")]),
         (true, &[("registers", "ready"), ("call", "reserved"), ("home", "reserved"), ("20 s", "signed-out")]),
         (true, &[("registers", "ready"), ("removed", "-")]),
+        // Every REGISTER is told, also those that only refresh.
+        (true, &[("registers", "ready"), ("registers", "ready"), ("call", "reserved"), ("registers", "reserved")]),
+        (true, &[("registers", "ready"), ("break", ON_BREAK), ("registers", ON_BREAK), ("ready", "ready")]),
     ];
     let after_a_talk: &[&[(&str, &str)]] = &[
         &[("hangs up", "wrap-up"), ("10 s", "ready")],
+        &[("registers", "on-contact"), ("hangs up", "wrap-up"), ("registers", "wrap-up"), ("10 s", "ready")],
         &[("caller gone", "wrap-up"), ("ready", "ready"), ("10 s", "ready")],
         &[("break", "on-contact"), ("hangs up", ON_BREAK), ("10 s", ON_BREAK)],
         &[("phone gone", "on-contact"), ("hangs up", "signed-out"), ("registers", "ready")],

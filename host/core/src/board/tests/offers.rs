@@ -81,6 +81,25 @@ fn a_want_of_room_costs_no_agent_their_turn() {
 }
 
 #[test]
+fn a_want_of_room_in_one_queue_is_not_tried_again_at_once_in_another() {
+    let mut desk = Desk::new();
+    desk.give(Input::PutQueue(queue("sales")));
+    let (first, second) = (desk.answered_call(), desk.answered_call());
+    desk.enqueue(first, 0);
+    desk.request(second, enqueue("sales", 0));
+    desk.taken();
+    desk.seat(agent("ada", &[]));
+    let rung = desk.rung();
+    assert_eq!(rung.len(), 1);
+    desk.taken();
+    desk.give(Input::LegFailed(rung[0].2, LegFailure::Local));
+    assert!(desk.rung().is_empty());
+    assert!(matches!(desk.state("ada"), AgentState::Ready { .. }));
+    desk.pass(1_000);
+    assert_eq!(desk.rung().len(), 1);
+}
+
+#[test]
 fn who_asks_to_go_on_while_it_rings_goes_on() {
     let mut desk = Desk::new();
     desk.seat(agent("ada", &[]));

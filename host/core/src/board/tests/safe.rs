@@ -55,6 +55,21 @@ fn rule_16_without_a_queue_the_person_is_told_goodbye() {
 }
 
 #[test]
+fn rule_16_words_whose_end_is_never_told_strand_nobody() {
+    let mut desk = Desk::new();
+    let call = desk.answered_call();
+    desk.fails(call, RunEnd::Deadline);
+    desk.pass(30_000);
+    assert_eq!(desk.board.contact(call.id).unwrap().state, "queued");
+    assert_eq!(prompt(&desk, call), "[hold music]");
+    desk.pass(60_000);
+    desk.give(Input::RemoveQueue(queue_name("support")));
+    assert_eq!(prompt(&desk, call), "Thank you for calling. Goodbye.");
+    desk.pass(30_000);
+    assert!(matches!(desk.end_reason(call), EndReason::Failed(_)));
+}
+
+#[test]
 fn rule_16_the_default_queue_stands_in_and_is_never_too_full() {
     let mut desk = Desk::new();
     desk.give(Input::RemoveQueue(queue_name("support")));

@@ -76,6 +76,31 @@ fn silence_counts_from_the_end_of_the_prompt() {
 }
 
 #[test]
+fn a_prompt_whose_end_is_never_told_strands_nobody() {
+    let mut desk = Desk::new();
+    let call = desk.answered_call();
+    desk.request(call, Request::Say(text("hi")));
+    desk.pass(659_999);
+    assert_eq!(desk.reply(call), None, "a recording may last for ten minutes");
+    desk.pass(1);
+    assert_eq!(desk.reply(call), Some(Reply::Done));
+    assert!(desk.wanted(|effect| matches!(effect, Effect::StopPlay { .. })));
+    // Silence counts from there.
+    desk.request(call, Request::Ask(menu(TypeAhead::Keep)));
+    desk.pass(660_000 + 4_999);
+    assert_eq!(desk.reply(call), None);
+    desk.pass(1);
+    assert_eq!(desk.reply(call), Some(Reply::Answer(Answer::Silence)));
+    // Two of the longest recordings are not cut.
+    let recording = || PromptPart::Recording("terms".into());
+    desk.request(call, Request::Say(Prompt(vec![recording(), recording()])));
+    desk.pass(1_200_000);
+    assert_eq!(desk.reply(call), None);
+    desk.played(call.leg);
+    assert_eq!(desk.reply(call), Some(Reply::Done));
+}
+
+#[test]
 fn the_first_key_cuts_the_prompt() {
     let mut desk = Desk::new();
     let call = desk.answered_call();
