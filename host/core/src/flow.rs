@@ -408,6 +408,24 @@ pub enum RunEnd {
     NotStarted(String),
 }
 
+impl Question {
+    /// An answer to it as records, events and screen pops have it: the choice's id, the digits, `silence`, `no-match`;
+    /// `***` if the question is secret (journal rule 20).
+    pub fn for_people(&self, answer: &Answer) -> String {
+        if self.secret {
+            return "***".into();
+        }
+        match answer {
+            Answer::Choice(id) => id.clone(),
+            Answer::Digits(digits) => digits.clone(),
+            Answer::SecretDigits(_) => "***".into(),
+            Answer::Text(text) => text.clone(),
+            Answer::NoMatch(_) => "no-match".into(),
+            Answer::Silence => "silence".into(),
+        }
+    }
+}
+
 impl Request {
     /// Whether it acts on the world, so that its intent must be durable before the act (journal rule 8).
     pub const fn acts(&self) -> bool {

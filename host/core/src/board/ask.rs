@@ -128,21 +128,6 @@ pub(super) fn for_journal(question: &Question, answer: &Answer) -> Answer {
     }
 }
 
-/// The answer in records, events and screen pops.
-pub(super) fn for_people(question: &Question, answer: &Answer) -> String {
-    if question.secret {
-        return "***".into();
-    }
-    match answer {
-        Answer::Choice(id) => id.clone(),
-        Answer::Digits(digits) => digits.clone(),
-        Answer::SecretDigits(_) => "***".into(),
-        Answer::Text(text) => text.clone(),
-        Answer::NoMatch(_) => "no-match".into(),
-        Answer::Silence => "silence".into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,12 +209,12 @@ mod tests {
     #[test]
     fn rule_20_the_journal_keeps_the_length_of_a_secret() {
         let secret = Question { secret: true, ..question("0", Some((4, 4, None))) };
-        let told = |answer| (for_journal(&secret, &answer), for_people(&secret, &answer));
+        let told = |answer| (for_journal(&secret, &answer), secret.for_people(&answer));
         assert_eq!(told(Answer::Digits("1234".into())), (Answer::SecretDigits(4), "***".into()));
         assert_eq!(told(Answer::NoMatch("12".into())), (Answer::NoMatch("**".into()), "***".into()));
         assert_eq!(told(Answer::Silence), (Answer::Silence, "***".into()));
         let open = question("0", None);
         assert_eq!(for_journal(&open, &Answer::Digits("1".into())), Answer::Digits("1".into()));
-        assert_eq!(for_people(&open, &Answer::NoMatch("1".into())), "no-match");
+        assert_eq!(open.for_people(&Answer::NoMatch("1".into())), "no-match");
     }
 }

@@ -1,7 +1,7 @@
 //! What is said and asked: `say`, `ask`, `start-playing`, and the keys that answer.
 
 use super::Board;
-use super::ask::{Ask, Step, for_journal, for_people};
+use super::ask::{Ask, Step, for_journal};
 use super::contact::{Contact, Driver, Line, Parked, Sound};
 use super::out::Out;
 use super::timers::Timer;
@@ -98,7 +98,7 @@ impl Contact {
     pub(super) fn answered(&mut self, out: &mut Out, answer: Answer) {
         let Some(Parked::Ask(ask)) = self.parked() else { return };
         let question = ask.question();
-        let (id, told) = (question.id.clone(), for_people(question, &answer));
+        let (id, told) = (question.id.clone(), question.for_people(&answer));
         let kept = for_journal(question, &answer);
         if matches!(self.sound, Some((_, Sound::Speech))) {
             self.hush(out);

@@ -1,7 +1,7 @@
 //! The record of a contact that a crash interrupted, from what its journal kept.
 
 use super::{Entry, External, Journal};
-use crate::flow::{Answer, Reply, Request, WaitStatus};
+use crate::flow::{Reply, Request, WaitStatus};
 use crate::ids::{QueueName, Version};
 use crate::record::{ChoiceMade, ContactRecord, EndReason, QueueVisit, VisitOutcome};
 use crate::time::Timestamp;
@@ -109,7 +109,7 @@ impl Found {
             }
             (Request::Ask(question), Reply::Answer(answer)) => {
                 self.answered_at.get_or_insert(at);
-                let answer = if question.secret { "***".to_owned() } else { told(answer) };
+                let answer = question.for_people(answer);
                 self.choices.push(ChoiceMade { at, question: question.id.clone(), answer });
             }
             (Request::SetAttribute(name, value), Reply::Done) => {
@@ -151,16 +151,5 @@ impl Found {
         visit.left_at = self.latest;
         visit.outcome = outcome;
         self.visits.push(visit);
-    }
-}
-
-fn told(answer: &Answer) -> String {
-    match answer {
-        Answer::Choice(id) => id.clone(),
-        Answer::Digits(digits) => digits.clone(),
-        Answer::SecretDigits(_) => "***".into(),
-        Answer::Text(text) => text.clone(),
-        Answer::NoMatch(_) => "no-match".into(),
-        Answer::Silence => "silence".into(),
     }
 }
