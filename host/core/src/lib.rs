@@ -15,4 +15,5 @@ pub mod flow;
 pub mod ids;
 pub mod journal;
 pub mod record;
+pub mod replay;
 pub mod time;

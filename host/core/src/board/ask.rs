@@ -115,6 +115,17 @@ impl Ask {
     }
 }
 
+/// What these keys, pressed one after the other and no more, answer to a question.
+pub(crate) fn keys_answer(question: &Question, keys: &str) -> Answer {
+    let mut ask = Ask::new(question.clone());
+    for key in keys.chars() {
+        if let Step::Answered(answer) = ask.key(key) {
+            return answer;
+        }
+    }
+    ask.timed_out()
+}
+
 /// Journal rule 20: of a secret answer the journal keeps how much was typed, and nothing else.
 pub(super) fn for_journal(question: &Question, answer: &Answer) -> Answer {
     if !question.secret {
@@ -144,17 +155,6 @@ mod tests {
             type_ahead: TypeAhead::Keep,
             secret: false,
         }
-    }
-
-    /// Presses keys until answered; with what is left unanswered, lets the time pass.
-    fn answer(question: &Question, keys: &str) -> Answer {
-        let mut ask = Ask::new(question.clone());
-        for key in keys.chars() {
-            if let Step::Answered(answer) = ask.key(key) {
-                return answer;
-            }
-        }
-        ask.timed_out()
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
             (&any, "1#", digits("1")),
             (&any, "123", digits("123")),
         ] {
-            assert_eq!(answer(question, keys), expected, "{keys}");
+            assert_eq!(keys_answer(question, keys), expected, "{keys}");
         }
     }
 

@@ -43,6 +43,7 @@ mod view;
 mod views;
 mod waiting;
 
+pub(crate) use ask::keys_answer;
 pub use effect::{Effect, Refusal};
 pub use input::{Input, LegFailure, LegOffer, LegSource};
 pub use view::{AgentView, ContactView, DeploymentView, PlaceView, QueueFigures, QueueView};
