@@ -16,7 +16,10 @@ pub struct EntryPoint {
     pub numbers: Vec<String>,
     /// The flow deployment that answers.
     pub deployment: DeploymentName,
-    /// The safe flow's queue; the tenant's default queue if none.
+    /// What takes over a contact whose flow failed and has no predecessor that could go on; none: the board itself
+    /// does, with an apology and a queue.
+    pub safe_flow: Option<DeploymentName>,
+    /// Where the board puts people whose flow failed; the tenant's default queue if none.
     pub fallback_queue: Option<QueueName>,
 }
 
@@ -67,6 +70,35 @@ pub struct Deployment {
     pub world: World,
     /// What serves new contacts. The shell makes sure that it is loaded before the board hears of it.
     pub version: Version,
+    /// What served before: it steps in where the version fails (journal rule 16), and is kept loaded for that.
+    pub previous: Option<Version>,
+    /// What becomes of contacts in progress when another version is deployed.
+    pub migration: MigrationPolicy,
+    /// A question that is open, and that the new version asks otherwise, is asked anew rather than keeping the contact
+    /// with the old one (journal rule 11).
+    pub ask_anew: bool,
+}
+
+/// What becomes of a deployment's contacts in progress when another version is deployed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MigrationPolicy {
+    /// They stay with the version they began with.
+    #[default]
+    Pin,
+    /// They go over to the new one where it agrees with their journal.
+    Migrate,
+}
+
+impl Deployment {
+    /// A deployment that nothing served before, and whose contacts stay where they are.
+    pub const fn new(name: DeploymentName, world: World, version: Version) -> Self {
+        Self { name, world, version, previous: None, migration: MigrationPolicy::Pin, ask_anew: false }
+    }
+
+    /// Whether it serves a version, or would step back to it.
+    pub fn needs(&self, version: Version) -> bool {
+        self.version == version || self.previous == Some(version)
+    }
 }
 
 /// The worlds of the plugin contract.

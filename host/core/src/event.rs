@@ -167,11 +167,39 @@ pub enum What {
         /// By whom it was ended: `person`, `agent`, `other`.
         by: &'static str,
     },
+    /// The contact went over to another version of its flow (journal rule 13).
+    Migrated {
+        /// From this version.
+        from: Version,
+        /// To this one.
+        to: Version,
+        /// While it waited in this entry.
+        entry: u64,
+    },
+    /// The contact stays with the version it has.
+    NotMigrated {
+        /// Which it was to get.
+        to: Version,
+        /// `diverged`, `moved-on`, `failed`, `refused`.
+        outcome: &'static str,
+        /// Why, for people.
+        detail: String,
+    },
+    /// The flow failed, and something else goes on in its place (journal rule 16).
+    Descended {
+        /// `predecessor`, `safe-flow`.
+        rung: &'static str,
+        /// The version that goes on.
+        version: Version,
+        /// Why.
+        reason: String,
+    },
     /// A flow's run ended.
     FlowEnded {
         /// How it said it ended; none if it failed.
         end: Option<FlowEnd>,
-        /// How it failed: `guest-error`, `trap`, `deadline`, `limit`, `not-started`, and the text.
+        /// How it failed: `guest-error`, `trap`, `deadline`, `limit`, `not-started`, `no-room`,
+        /// `diverged`, and `wake-diverged`, which is a fault of the host; and the text.
         failure: Option<(&'static str, String)>,
     },
     /// The flow failed; the safe flow took over.

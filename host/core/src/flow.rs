@@ -9,6 +9,7 @@ mod check;
 pub use check::{attribute as check_attribute, check, profile as check_profile};
 
 use crate::ids::{AgentId, DeploymentName};
+use crate::replay::Divergence;
 use serde::{Deserialize, Serialize};
 
 /// Where a contact comes from or was sent to.
@@ -404,8 +405,12 @@ pub enum RunEnd {
     Deadline,
     /// It asked for more memory, tables or handles than it may.
     Limit(String),
-    /// It could not be started: no room, a broken component, an unknown version.
+    /// It could not be started: a broken component, an unknown version.
     NotStarted(String),
+    /// There was no room for an instance: a rung that needs one has none either.
+    NoRoom(String),
+    /// It was to go through its journal again, and did something else.
+    Diverged(Divergence),
 }
 
 impl Question {

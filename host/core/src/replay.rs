@@ -9,12 +9,13 @@ mod agreement;
 use crate::flow::{Answer, ContactError, Reply, Request};
 use crate::journal::{Entry, Frame, encode};
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 pub use agreement::{Pending, agrees, in_words, pending};
 
 /// Where a version parts from what its journal says.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("entry {entry}: expected {expected}, got {got}")]
 pub struct Divergence {
     /// The entry.

@@ -1,6 +1,6 @@
 //! Which calls are taken, and what they begin as.
 
-use super::contact::{Contact, Driver, Line};
+use super::contact::{Contact, Driver, Line, Rung};
 use super::effect::Refusal;
 use super::ledger::Ledger;
 use super::legs::Leg;
@@ -89,10 +89,15 @@ impl Board {
             origin,
             dialled,
             entry_point: entry_point.name,
+            safe_flow: entry_point.safe_flow,
             fallback_queue: entry_point.fallback_queue,
             deployment: entry_point.deployment,
             version,
+            predecessor: None,
+            rung: Rung::Own,
+            migration: None,
             offered_at: self.out.now,
+            flow_at: self.out.now,
             answered_at: None,
             leg,
             line: Line::Offered,
@@ -136,9 +141,9 @@ impl Board {
             contact.start_flow(&mut self.out, version);
             self.contacts.insert(id, contact);
         } else {
-            let reason = format!("not-started: the deployment `{}` has no flow", contact.deployment);
+            let reason = format!("the deployment `{}` has no flow", contact.deployment);
             self.contacts.insert(id, contact);
-            self.step_down(id, reason);
+            self.descend(id, "not-started", reason);
         }
     }
 

@@ -40,6 +40,11 @@ impl Ask {
         Self { question, typed: String::new(), prompt_over: false }
     }
 
+    /// Another version asks this (journal rule 11): what was typed, heard and waited for stays.
+    pub(super) fn replace(&mut self, question: Question) {
+        self.question = question;
+    }
+
     pub(super) const fn question(&self) -> &Question {
         &self.question
     }

@@ -3,6 +3,7 @@
 use super::Effect;
 use super::ask::Ask;
 use super::ledger::Ledger;
+use super::migrating::Migration;
 use super::out::Out;
 use super::speech::Speech;
 use super::timers::Timer;
@@ -14,6 +15,7 @@ use crate::ids::{
     AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, LegId, LookupId, PlayId, QueueName, RunId, Version,
 };
 use crate::record::{ChoiceMade, EndReason, Offer, QueueVisit};
+use crate::replay::Entries;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -71,12 +73,47 @@ pub(super) struct Run {
     pub(super) pending: Option<Pending>,
     /// Journal rule 24: how many calls it has made since the person left; none while the person is there.
     pub(super) tidied: Option<u32>,
+    pub(super) life: Life,
+}
+
+/// What there is of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// An instance.
+    Awake,
+    /// Nothing but the journal, until the pending call returns (journal rule 17).
+    Asleep,
+    /// An instance that goes through the journal: woken, or as the predecessor of one that failed.
+    Resuming(Resume),
+}
+
+/// Why a run goes through its journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resume {
+    /// It slept.
+    Woken,
+    /// The version after it failed (journal rule 16).
+    Predecessor,
+}
+
+/// How far down the ladder a contact is (journal rule 16): one descent for each rung, and never back up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rung {
+    /// The flow it began with, or what it went over to.
+    Own,
+    /// The version before the one that failed.
+    Predecessor,
+    /// The entry point's safe flow.
+    SafeFlow,
+    /// The board itself.
+    Board,
 }
 
 /// A host call under way.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) entry: u64,
+    pub(super) since: Timestamp,
     pub(super) call: Parked,
 }
 
@@ -149,11 +186,19 @@ pub(super) struct Contact {
     pub(super) origin: Address,
     pub(super) dialled: Address,
     pub(super) entry_point: EntryPointName,
+    pub(super) safe_flow: Option<DeploymentName>,
     pub(super) fallback_queue: Option<QueueName>,
     pub(super) deployment: DeploymentName,
     /// What it is pinned to; none if its deployment has nothing to run.
     pub(super) version: Option<Version>,
+    /// What it ran before it went over to that.
+    pub(super) predecessor: Option<Version>,
+    pub(super) rung: Rung,
+    /// Under way to another version.
+    pub(super) migration: Option<Migration>,
     pub(super) offered_at: Timestamp,
+    /// When the flow began.
+    pub(super) flow_at: Timestamp,
     pub(super) answered_at: Option<Timestamp>,
     pub(super) leg: LegId,
     pub(super) line: Line,
@@ -205,11 +250,25 @@ impl Contact {
 
     /// Starts the flow, in a fresh journal segment.
     pub(super) fn start_flow(&mut self, out: &mut Out, version: Version) {
-        let run = out.run();
-        self.version = Some(version);
         self.versions.push(version);
         self.ledger.segment(out, version, &self.deployment, self.seed);
-        self.driver = Driver::Flow(Run { id: run, pending: None, tidied: None });
+        self.flow_at = out.now;
+        self.launch(out, version, Life::Awake, None, [].into());
+    }
+
+    /// Starts an instance that goes through the journal first. Nothing may be pending. False if the journal isn't
+    /// there any more.
+    pub(super) fn resume(&mut self, out: &mut Out, version: Version, why: Resume) -> bool {
+        let Some(past) = self.ledger.past() else { return false };
+        let tidied = self.run().and_then(|run| run.tidied);
+        self.launch(out, version, Life::Resuming(why), tidied, past);
+        true
+    }
+
+    fn launch(&mut self, out: &mut Out, version: Version, life: Life, tidied: Option<u32>, past: Entries) {
+        let run = out.run();
+        self.version = Some(version);
+        self.driver = Driver::Flow(Run { id: run, pending: None, tidied, life });
         out.push(Effect::StartFlow {
             contact: self.id,
             run,
@@ -218,8 +277,27 @@ impl Contact {
             origin: self.origin.clone(),
             dialled: self.dialled.clone(),
             seed: self.seed,
-            at: out.now,
+            at: self.flow_at,
+            past,
         });
+    }
+
+    /// Whether it waits in a call that another instance may take over (journal rule 13).
+    pub(super) fn waits(&self) -> bool {
+        let here = self.run().is_some_and(|run| run.tidied.is_none());
+        here && match self.parked() {
+            Some(
+                Parked::Speech(Speech::Say(_) | Speech::Ask(_))
+                | Parked::Say
+                | Parked::Ask(_)
+                | Parked::Pause
+                | Parked::Wait { .. },
+            ) => true,
+            Some(
+                Parked::Speech(Speech::Play { .. }) | Parked::Durable { .. } | Parked::Answer | Parked::Lookup { .. },
+            )
+            | None => false,
+        }
     }
 
     /// Parks the flow in its call.
@@ -228,8 +306,12 @@ impl Contact {
             Some(ms) => out.timers.set(Timer::Call(self.id), out.now.plus_ms(ms)),
             None => out.timers.cancel(&Timer::Call(self.id)),
         }
+        let since = out.now;
         if let Some(run) = self.run_mut() {
-            run.pending = Some(Pending { entry, call });
+            run.pending = Some(Pending { entry, since, call });
+        }
+        if self.migration.is_some() {
+            out.parked.insert(self.id);
         }
     }
 
@@ -262,9 +344,12 @@ impl Contact {
     ) {
         out.timers.cancel(&Timer::Call(self.id));
         out.timers.cancel(&Timer::Announce(self.id));
-        self.ledger.outcome(out, entry, kept, callee);
-        if let Some(run) = self.run() {
-            out.push(Effect::ReplyFlow { contact: self.id, run: run.id, entry, at: out.now, reply });
+        self.ledger.outcome(out, entry, reply.clone(), kept, callee);
+        match (self.run().map(|run| (run.id, run.life)), self.version) {
+            // Its journal has the reply.
+            (Some((_, Life::Asleep)), Some(version)) if self.resume(out, version, Resume::Woken) => {}
+            (Some((run, _)), _) => out.push(Effect::ReplyFlow { contact: self.id, run, entry, at: out.now, reply }),
+            (None, _) => {}
         }
     }
 
@@ -312,8 +397,19 @@ impl Contact {
     /// The run is over: nothing waits for anything any more.
     pub(super) fn run_over(&mut self, out: &mut Out) {
         self.driver = Driver::Over;
+        self.drop_migration(out);
         for timer in [Timer::Call(self.id), Timer::Announce(self.id), Timer::Tidy(self.id)] {
             out.timers.cancel(&timer);
+        }
+    }
+
+    /// Stays with the version it has.
+    pub(super) fn drop_migration(&mut self, out: &mut Out) {
+        if let Some(migration) = self.migration.take()
+            && let Some(run) = migration.run()
+        {
+            out.push(Effect::CancelFlow { contact: self.id, run });
+            out.freed.push(migration.version);
         }
     }
 

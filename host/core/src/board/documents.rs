@@ -2,7 +2,7 @@
 
 use super::timers::Timer;
 use super::{Board, QueueLine};
-use crate::config::{Deployment, Queue};
+use crate::config::{Deployment, MigrationPolicy, Queue};
 use crate::event::What;
 use crate::ids::{DeploymentName, QueueName};
 
@@ -43,23 +43,33 @@ impl Board {
     /// New contacts get this version; those that run stay with theirs.
     pub(super) fn put_deployment(&mut self, deployment: Deployment) {
         let (name, version) = (deployment.name.clone(), deployment.version);
-        let before = self.deployments.insert(name.clone(), deployment).map(|before| before.version);
+        let previous = deployment.previous;
+        let migration = deployment.migration;
+        let replaced = self.deployments.insert(name.clone(), deployment);
+        let before = replaced.as_ref().map(|before| before.version);
         self.loaded.insert(version);
+        self.loaded.extend(previous);
         // A scorer that comes to be.
         self.touch_all();
-        if before == Some(version) {
-            return;
+        if before != Some(version) {
+            let still_running = before.map_or(0, |before| self.pinned(before));
+            self.out.tell(None, What::Deployed { deployment: name.clone(), version, before, still_running });
+            match migration {
+                MigrationPolicy::Migrate => self.migrate_all(&name),
+                MigrationPolicy::Pin => {}
+            }
         }
-        let still_running = before.map_or(0, |before| self.pinned(before));
-        self.out.tell(None, What::Deployed { deployment: name, version, before, still_running });
-        if let Some(before) = before {
-            self.retire(before);
+        if let Some(replaced) = replaced {
+            self.retire(replaced.version);
+            replaced.previous.into_iter().for_each(|previous| self.retire(previous));
         }
     }
 
     pub(super) fn remove_deployment(&mut self, name: &DeploymentName) {
         if let Some(before) = self.deployments.remove(name) {
+            self.moves.forget(name);
             self.retire(before.version);
+            before.previous.into_iter().for_each(|previous| self.retire(previous));
         }
     }
 }

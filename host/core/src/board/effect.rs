@@ -5,12 +5,14 @@ use crate::event::Event;
 use crate::flow::{Address, Channel, Prompt, RejectCause, Reply};
 use crate::ids::{AgentId, ContactId, DeploymentName, LegId, LookupId, PlayId, RunId, Version};
 use crate::record::ContactRecord;
+use crate::replay::Entries;
 use crate::time::Timestamp;
 
 /// What the board wants done, in this order. The shell decides nothing.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Start a flow. `Input::FlowEnded` with `NotStarted` if it can't be.
+    /// Start a flow, which first goes through `past` without a word. `Input::FlowEnded` with `NotStarted`, `NoRoom` or
+    /// `Diverged` if it can't be.
     StartFlow {
         /// For whom.
         contact: ContactId,
@@ -28,6 +30,27 @@ pub enum Effect {
         seed: u64,
         /// What its clock shows first.
         at: Timestamp,
+        /// What it did and was told before, from its beginning; nothing is pending.
+        past: Entries,
+    },
+    /// Let an instance of another version go through what the contact's flow did, beside it, and stop where the contact
+    /// waits (journal rule 10). `Rehearsed` follows.
+    Rehearse(Box<Rehearse>),
+    /// Let a rehearsal that agreed go on over what came since (rule 14). `Rehearsed` follows.
+    RehearseOn {
+        /// For whom.
+        contact: ContactId,
+        /// The rehearsal's run.
+        run: RunId,
+        /// The whole journal; its last call is pending.
+        past: Entries,
+    },
+    /// A rehearsal that agreed is the contact's flow from now on, waiting in its pending call.
+    TakeOver {
+        /// For whom.
+        contact: ContactId,
+        /// Which run.
+        run: RunId,
     },
     /// Answer a flow's host call.
     ReplyFlow {
@@ -147,6 +170,31 @@ pub enum Effect {
     UnloadVersion(Version),
     /// Everything ended after [`crate::board::Input::Drain`] or `Shutdown`.
     Drained,
+}
+
+/// A rehearsal: what [`Effect::StartFlow`] has, for another version.
+#[derive(Clone, Debug)]
+pub struct Rehearse {
+    /// For whom.
+    pub contact: ContactId,
+    /// The run's name, should it take over.
+    pub run: RunId,
+    /// What is tried.
+    pub version: Version,
+    /// How the person is connected.
+    pub channel: Channel,
+    /// Who the contact comes from.
+    pub origin: Address,
+    /// What was dialled.
+    pub dialled: Address,
+    /// Of its random numbers.
+    pub seed: u64,
+    /// What its clock shows first.
+    pub at: Timestamp,
+    /// From the flow's beginning; the last call is pending.
+    pub past: Entries,
+    /// Whether the pending question may be another.
+    pub ask_anew: bool,
 }
 
 /// How a call is refused.

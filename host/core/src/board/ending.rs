@@ -1,6 +1,6 @@
 //! How contacts end: the person's side, the flow's run, and then, exactly once, the record.
 
-use super::contact::{Contact, Driver, Line, Place, Run, Stage};
+use super::contact::{Contact, Driver, Life, Line, Place, Resume, Run, Stage};
 use super::requests::TIDY_MS;
 use super::timers::Timer;
 use super::{Board, Effect, Intake, shortened};
@@ -36,8 +36,6 @@ pub(super) enum Close {
     Redirect(String),
 }
 
-/// Text of a failed run that records keep.
-const MAX_REASON_BYTES: usize = 1024;
 /// Text of the end that a flow gives.
 const MAX_END_BYTES: usize = 1024;
 
@@ -102,6 +100,7 @@ impl Board {
     /// Rule 24: after the end a flow has a bounded time.
     fn tidy_or_finish(&mut self, id: ContactId) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
+        contact.drop_migration(&mut self.out);
         let Driver::Flow(Run { tidied, pending, .. }) = &mut contact.driver else {
             self.finish(id);
             return;
@@ -122,6 +121,11 @@ impl Board {
         if contact.run().is_none_or(|current| current.id != run) {
             return;
         }
+        let woken = contact.run().is_some_and(|run| run.life == Life::Resuming(Resume::Woken));
+        let proven = matches!(end, RunEnd::Returned(_) | RunEnd::GuestError(_));
+        if proven && contact.run().is_some_and(|run| run.life == Life::Resuming(Resume::Predecessor)) {
+            contact.stepped_in(&mut self.out);
+        }
         let (returned, failure) = match end {
             RunEnd::Returned(end) => (Some(end), None),
             RunEnd::GuestError(text) => (None, Some(("guest-error", text))),
@@ -129,13 +133,17 @@ impl Board {
             RunEnd::Deadline => (None, Some(("deadline", "too much CPU time in one step".into()))),
             RunEnd::Limit(text) => (None, Some(("limit", text))),
             RunEnd::NotStarted(text) => (None, Some(("not-started", text))),
+            RunEnd::NoRoom(text) => (None, Some(("no-room", text))),
+            // Rule 17: the same version, on what it did itself.
+            RunEnd::Diverged(what) if woken => (None, Some(("wake-diverged", what.to_string()))),
+            RunEnd::Diverged(what) => (None, Some(("diverged", what.to_string()))),
         };
         contact.tell(&mut self.out, What::FlowEnded { end: returned.clone(), failure: failure.clone() });
         contact.run_over(&mut self.out);
         if contact.line == Line::Gone {
             self.finish(id);
         } else if let Some((kind, text)) = failure {
-            self.step_down(id, shortened(format!("{kind}: {text}"), MAX_REASON_BYTES));
+            self.descend(id, kind, text);
         } else if let Some(end) = returned
             && !contact.talking()
         {
@@ -161,14 +169,13 @@ impl Board {
         self.legs.remove(&contact.leg);
         let reason = contact.end.take().unwrap_or(EndReason::Completed);
         contact.ledger.close(&mut self.out, reason.code());
-        let version = contact.version;
+        let (version, predecessor) = (contact.version, contact.predecessor);
         let lasted_ms = self.out.now.ms_since(contact.offered_at);
         let record = self.record(contact, reason.clone());
         self.out.push(Effect::KeepRecord(Box::new(record)));
         self.out.tell(Some(id), What::Ended { reason, lasted_ms });
-        if let Some(version) = version {
-            self.unpin(version);
-        }
+        version.into_iter().for_each(|version| self.unpin(version));
+        predecessor.into_iter().for_each(|predecessor| self.unhold(predecessor));
     }
 
     fn record(&self, contact: Contact, end: EndReason) -> ContactRecord {

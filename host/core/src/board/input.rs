@@ -7,6 +7,7 @@ use crate::flow::{Address, LookupError, Profile, Request, RunEnd};
 use crate::ids::{
     AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, LegId, LookupId, PlayId, QueueName, RunId, Version,
 };
+use crate::replay::Divergence;
 
 /// What the board is told. Every input is total: one that names something unknown (a leg that is gone, a run that
 /// was cancelled) is stale and does nothing.
@@ -58,6 +59,15 @@ pub enum Input {
         /// How.
         end: RunEnd,
     },
+    /// A rehearsal came to where its contact waits, or will never come there.
+    Rehearsed {
+        /// For whom.
+        contact: ContactId,
+        /// The rehearsal's run.
+        run: RunId,
+        /// How it went.
+        result: Rehearsal,
+    },
     /// A directory answered.
     LookedUp {
         /// Which question.
@@ -105,6 +115,16 @@ pub enum Input {
     /// An agent or a supervisor asks for a state.
     AgentWants(AgentId, WantedState),
 
+    /// Room is wanted: the instances of contacts that have waited for so long are dropped, those that waited longest
+    /// first (journal rule 17).
+    Hibernate {
+        /// How long they have waited at least.
+        idle_ms: u64,
+        /// How many at most.
+        at_most: u32,
+    },
+    /// An operator wants a contact to go over to the version that its deployment serves.
+    Migrate(ContactId),
     /// An operator ends a contact.
     EndContact(ContactId),
     /// An operator sets an attribute.
@@ -140,6 +160,22 @@ pub enum Input {
     Drain,
     /// Ends everything now.
     Shutdown,
+}
+
+/// How a rehearsal went.
+#[derive(Clone, Debug)]
+pub enum Rehearsal {
+    /// It did what the journal says, and would now wait in this entry.
+    Agreed {
+        /// The entry.
+        entry: u64,
+        /// What it calls there.
+        request: Request,
+    },
+    /// It did something else.
+    Diverged(Divergence),
+    /// It failed on the way.
+    Failed(RunEnd),
 }
 
 /// A call that came in.

@@ -4,13 +4,18 @@ use super::Effect;
 use super::out::Out;
 use crate::flow::{Reply, Request};
 use crate::ids::{ContactId, DeploymentName, Version};
-use crate::journal::{External, Frame, JournalError, Opened, encode};
+use crate::journal::{Entry, External, Frame, JournalError, Opened, encode};
+use crate::replay::Entries;
 use crate::time::Timestamp;
+use std::sync::Arc;
 
 /// Journal rule 7: more entries than this there are only of acts from outside and of the last calls.
 pub(super) const MAX_ENTRIES: u64 = 10_000;
 /// Journal rule 7: so many bytes of frames.
 pub(super) const MAX_BYTES: usize = 4 << 20;
+/// A journal with more bytes is not kept in memory: its contact can be neither migrated nor hibernated, and no
+/// predecessor can step in.
+const MAX_PAST_BYTES: usize = 512 << 10;
 /// How often a contact's flow may continue as another.
 pub(super) const MAX_CONTINUED: u32 = 100;
 
@@ -25,6 +30,9 @@ pub(super) struct Ledger {
     continued: u32,
     /// The time of the latest entry: a flow's clock.
     latest: Timestamp,
+    /// What the flow did and was told, for replay: with what the journal leaves out (rule 20). None if that can't be
+    /// told any more.
+    past: Option<Vec<Arc<Entry>>>,
     /// Whether all of it was written while the store was well.
     pub(super) durable: bool,
     /// Rule 7: the flow was warned that the journal is nearly full.
@@ -43,6 +51,7 @@ impl Ledger {
             bytes: 0,
             continued: 0,
             latest: now,
+            past: Some(Vec::new()),
             durable: true,
             warned: false,
             refused: 0,
@@ -82,21 +91,70 @@ impl Ledger {
         let number = self.append(out, &Frame::Call { entry, at: out.now, request: request.clone() }, sync)?;
         self.next_entry += 1;
         self.latest = out.now;
+        self.remember(Entry::Call { at: out.now, request: request.clone(), outcome: None });
         Ok((entry, number))
     }
 
-    /// The call of this entry returned.
-    pub(super) fn outcome(&mut self, out: &mut Out, entry: u64, reply: Reply, callee: Option<Version>) {
+    /// The call of this entry returned `reply`; the journal has `kept` of it.
+    pub(super) fn outcome(&mut self, out: &mut Out, entry: u64, reply: Reply, kept: Reply, callee: Option<Version>) {
         self.latest = out.now;
-        self.write(out, &Frame::Outcome { entry, at: out.now, reply, callee });
+        self.write(out, &Frame::Outcome { entry, at: out.now, reply: kept, callee });
+        let past = self.past.as_mut().zip(usize::try_from(entry).ok());
+        if let Some(Entry::Call { outcome, .. }) = past.and_then(|(past, at)| past.get_mut(at)).map(Arc::make_mut) {
+            *outcome = Some((out.now, reply, callee));
+        }
+    }
+
+    /// Rule 11: the pending call of this entry asks something else from now on.
+    pub(super) fn asked_anew(&mut self, out: &mut Out, entry: u64, request: &Request) {
+        self.write(out, &Frame::AskedAnew { entry, at: out.now, request: request.clone() });
+        let past = self.past.as_mut().zip(usize::try_from(entry).ok());
+        if let Some(Entry::Call { request: before, .. }) =
+            past.and_then(|(past, at)| past.get_mut(at)).map(Arc::make_mut)
+        {
+            *before = request.clone();
+        }
+    }
+
+    fn remember(&mut self, entry: Entry) {
+        if self.bytes > MAX_PAST_BYTES {
+            self.past = None;
+        }
+        if let Some(past) = &mut self.past {
+            past.push(Arc::new(entry));
+        }
+    }
+
+    /// The flow was told something that has no entry: what it does next can't be told from the journal.
+    pub(super) fn forget_past(&mut self) {
+        self.past = None;
+    }
+
+    /// What a fresh instance has to go through, if that can be told.
+    pub(super) fn past(&self) -> Option<Entries> {
+        self.past.as_deref().map(Into::into)
+    }
+
+    /// Whether it can.
+    pub(super) const fn has_past(&self) -> bool {
+        self.past.is_some()
+    }
+
+    /// The pending call of this entry, as the journal has it.
+    pub(super) fn pending(&self, entry: u64) -> Option<&Request> {
+        match self.past.as_ref()?.get(usize::try_from(entry).ok()?)?.as_ref() {
+            Entry::Call { request, outcome: None, .. } => Some(request),
+            Entry::Call { .. } | Entry::External { .. } => None,
+        }
     }
 
     /// Rule 5: an act from outside is an entry.
     pub(super) fn external(&mut self, out: &mut Out, act: External) {
-        let frame = Frame::External { entry: self.next_entry, at: out.now, act };
+        let frame = Frame::External { entry: self.next_entry, at: out.now, act: act.clone() };
         if self.write(out, &frame) {
             self.next_entry += 1;
             self.latest = out.now;
+            self.remember(Entry::External { at: out.now, act });
         }
     }
 
@@ -106,6 +164,7 @@ impl Ledger {
         self.entries_before += self.next_entry;
         self.next_entry = 0;
         self.bytes = 0;
+        self.past = Some(Vec::new());
         self.continued += 1;
         self.warned = false;
         self.refused = 0;

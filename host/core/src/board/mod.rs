@@ -9,7 +9,8 @@
 //! | `queueing`, `waiting` | places in queues, and what is heard there |
 //! | `decisions`, `columns`, `matching` | who gets whom |
 //! | `offering`, `talks`, `agents` | ringing agents, talking, agents' states |
-//! | `safe` | what happens to the person when a flow fails |
+//! | `migrating`, `sleeping` | going over to another version, and doing without an instance |
+//! | `ladder`, `safe` | what happens to the person when a flow fails |
 //! | `ending`, `versions` | how contacts, and then versions, end |
 //! | `documents`, `views` | what operators set up and see |
 
@@ -24,15 +25,18 @@ mod effect;
 mod ending;
 mod generator;
 mod input;
+mod ladder;
 mod ledger;
 mod legs;
 mod lookups;
 mod matching;
+mod migrating;
 mod offering;
 mod out;
 mod queueing;
 mod requests;
 mod safe;
+mod sleeping;
 mod speech;
 mod talks;
 #[cfg(test)]
@@ -44,8 +48,9 @@ mod views;
 mod waiting;
 
 pub(crate) use ask::keys_answer;
-pub use effect::{Effect, Refusal};
-pub use input::{Input, LegFailure, LegOffer, LegSource};
+pub use effect::{Effect, Refusal, Rehearse};
+pub use input::{Input, LegFailure, LegOffer, LegSource, Rehearsal};
+pub use migrating::Tally;
 pub use view::{AgentView, ContactView, DeploymentView, PlaceView, QueueFigures, QueueView};
 
 use crate::config::{Deployment, EntryPoint, Settings};
@@ -57,6 +62,7 @@ use agents::Seat;
 use contact::Contact;
 use legs::Leg;
 use lookups::InFlight;
+use migrating::Moves;
 use out::Out;
 use queueing::Line as QueueLine;
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,6 +91,9 @@ pub struct Board {
     decisions: BTreeMap<DecisionId, QueueName>,
     /// How many contacts are pinned to a version.
     pins: BTreeMap<Version, u32>,
+    /// What else keeps a version loaded: rehearsals, and what contacts ran before.
+    holds: BTreeMap<Version, u32>,
+    moves: Moves,
     /// Versions that the shell has loaded, as far as the board was told.
     loaded: BTreeSet<Version>,
     /// Queues to look at before the input in hand is done.
@@ -121,6 +130,8 @@ impl Board {
             lookups: BTreeMap::new(),
             decisions: BTreeMap::new(),
             pins: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            moves: Moves::default(),
             loaded: BTreeSet::new(),
             touched: BTreeSet::new(),
             agent_columns: columns::of_agents([].into_iter()),
@@ -139,6 +150,7 @@ impl Board {
             self.due(timer);
         }
         self.take(input);
+        self.move_on();
         self.match_touched();
         self.check_drained();
     }
@@ -165,6 +177,9 @@ impl Board {
             Input::PlayFinished { leg, play } => self.play_finished(leg, play),
             Input::FlowRequested { contact, run, request } => self.flow_requested(contact, run, request),
             Input::FlowEnded { contact, run, end } => self.flow_ended(contact, run, end),
+            Input::Rehearsed { contact, run, result } => self.rehearsed(contact, run, result),
+            Input::Hibernate { idle_ms, at_most } => self.hibernate(idle_ms, at_most),
+            Input::Migrate(contact) => self.migrate(contact),
             Input::LookedUp { lookup, version, result } => self.looked_up(lookup, version, result),
             Input::Scored { decision, result } => self.scored(decision, result),
             Input::JournalDurable { contact, frame } => self.journal_durable(contact, frame),

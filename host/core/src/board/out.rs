@@ -4,9 +4,9 @@ use super::Effect;
 use super::generator::Generator;
 use super::timers::Timers;
 use crate::event::{Event, What};
-use crate::ids::{ContactId, DecisionId, LegId, LookupId, PlayId, RunId};
+use crate::ids::{ContactId, DecisionId, LegId, LookupId, PlayId, RunId, Version};
 use crate::time::Timestamp;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// The time of the input in hand, and where its consequences go.
 #[derive(Debug)]
@@ -17,6 +17,10 @@ pub(super) struct Out {
     pub(super) effects: VecDeque<Effect>,
     /// What is to come.
     pub(super) timers: Timers,
+    /// Contacts that are to go over to another version and may now have come to where they can.
+    pub(super) parked: BTreeSet<ContactId>,
+    /// Versions whose rehearsal is over, one for each.
+    pub(super) freed: Vec<Version>,
     /// Whether the store writes.
     pub(super) healthy: bool,
     generator: Generator,
@@ -32,6 +36,8 @@ impl Out {
             now: Timestamp(0),
             effects: VecDeque::new(),
             timers: Timers::default(),
+            parked: BTreeSet::new(),
+            freed: Vec::new(),
             healthy: true,
             generator: Generator::new(seed),
             last: 0,

@@ -1,6 +1,6 @@
 //! A flow's host calls: checked, journaled, performed.
 
-use super::contact::{Contact, Driver, Line, MAX_ATTRIBUTES, Parked, Pending, Sound};
+use super::contact::{Contact, Driver, Life, Line, MAX_ATTRIBUTES, Parked, Pending, Resume, Sound};
 use super::ending::{Close, Gone};
 use super::generator::draw;
 use super::speech::Speech;
@@ -8,7 +8,7 @@ use super::{Board, Effect};
 use crate::config::World;
 use crate::event::What;
 use crate::flow::{ContactError, LookupError, Reply, Request, check, check_attribute};
-use crate::ids::{ContactId, DeploymentName, RunId};
+use crate::ids::{ContactId, DeploymentName, RunId, Version};
 use crate::journal::External;
 use crate::record::EndReason;
 
@@ -25,12 +25,16 @@ impl Board {
             return;
         };
         let tidying = current.tidied.is_some();
+        let resumed = std::mem::replace(&mut current.life, Life::Awake);
         if let Some(made) = &mut current.tidied {
             *made += 1;
             if *made > MAX_TIDY_CALLS {
                 self.finish(id);
                 return;
             }
+        }
+        if resumed == Life::Resuming(Resume::Predecessor) {
+            contact.stepped_in(&mut self.out);
         }
         if !tidying && contact.ledger.full() && !is_last(&request) {
             self.refuse_for_good(id, &request);
@@ -43,6 +47,7 @@ impl Board {
             Err(cause) => {
                 let (entry, at) = contact.ledger.latest();
                 let reply = Reply::Failed(ContactError::Invalid(cause.to_string()));
+                // It would fail in the same way again: the past stays good.
                 self.out.push(Effect::ReplyFlow { contact: id, run, entry, at, reply });
                 return;
             }
@@ -73,9 +78,10 @@ impl Board {
     fn refuse_for_good(&mut self, id: ContactId, request: &Request) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.ledger.refused += 1;
+        contact.ledger.forget_past();
         if contact.ledger.refused > MAX_REFUSED_CALLS {
             contact.cancel_run(&mut self.out);
-            self.step_down(id, "limit: the journal is full".into());
+            self.descend(id, "limit", "the journal is full".into());
             return;
         }
         let (entry, at) = contact.ledger.latest();
@@ -128,7 +134,7 @@ impl Board {
     /// Performs what waited for its intent to be durable.
     fn go_on(&mut self, id: ContactId) {
         let pending = self.contacts.get_mut(&id).and_then(|contact| contact.run_mut()?.pending.take());
-        if let Some(Pending { entry, call: Parked::Durable { request, .. } }) = pending {
+        if let Some(Pending { entry, call: Parked::Durable { request, .. }, .. }) = pending {
             self.perform(id, entry, request);
         }
     }
@@ -265,22 +271,27 @@ impl Board {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let out = &mut self.out;
         contact.hush(out);
-        contact.ledger.outcome(out, entry, Reply::Done, None);
+        contact.ledger.outcome(out, entry, Reply::Done, Reply::Done, None);
         contact.cancel_run(out);
         contact.ledger.continued(out);
         for (name, value) in attributes {
             // Counted above.
             let _ = set_attribute(contact, out, name, value);
         }
+        self.start_afresh(id, name, version);
+    }
+
+    /// Another flow, in a fresh journal, with the attributes there are.
+    pub(super) fn start_afresh(&mut self, id: ContactId, deployment: DeploymentName, version: Version) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.settled = None;
-        contact.seed = out.seed();
-        contact.deployment = name;
-        let before = contact.version;
-        contact.start_flow(out, version);
+        contact.seed = self.out.seed();
+        contact.deployment = deployment;
+        let (before, predecessor) = (contact.version, contact.predecessor.take());
+        contact.start_flow(&mut self.out, version);
         self.pin(version);
-        if let Some(before) = before {
-            self.unpin(before);
-        }
+        before.into_iter().for_each(|before| self.unpin(before));
+        predecessor.into_iter().for_each(|predecessor| self.unhold(predecessor));
     }
 
     /// Rule 5: an operator sets an attribute.

@@ -25,11 +25,27 @@ impl Board {
         self.retire(version);
     }
 
+    /// Keeps a version loaded that no contact is pinned to: a rehearsal's, or a contact's earlier one.
+    pub(super) fn hold(&mut self, version: Version) {
+        *self.holds.entry(version).or_insert(0) += 1;
+    }
+
+    pub(super) fn unhold(&mut self, version: Version) {
+        if let Some(count) = self.holds.get_mut(&version) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.holds.remove(&version);
+            }
+        }
+        self.retire(version);
+    }
+
     /// Unloads a version that nothing needs: no contact, no deployment, no look-up or decision under way.
     pub(super) fn retire(&mut self, version: Version) {
         let needed = !self.loaded.contains(&version)
             || self.pins.contains_key(&version)
-            || self.deployments.values().any(|deployment| deployment.version == version)
+            || self.holds.contains_key(&version)
+            || self.deployments.values().any(|deployment| deployment.needs(version))
             || self.lookups.values().any(|in_flight| in_flight.version == version)
             || self.queues.values().any(|line| line.asks(version));
         if !needed {

@@ -1,5 +1,6 @@
 //! What the board shows of itself: snapshots for the API, never part of a decision.
 
+use super::migrating::Tally;
 use crate::agent::AgentState;
 use crate::config::{Agent, Deployment, Queue};
 use crate::flow::{Address, Channel};
@@ -41,6 +42,10 @@ pub struct ContactView {
     pub attributes: BTreeMap<String, String>,
     /// The flow versions that ran, in order.
     pub versions: Vec<Version>,
+    /// The version it is to go over to, while that is tried.
+    pub migrating_to: Option<Version>,
+    /// It waits without an instance, which will be made anew from the journal.
+    pub asleep: bool,
     /// The flow failed and the safe flow took over, because of this.
     pub stepped_down: Option<String>,
     /// How many entries the journal has so far.
@@ -114,4 +119,6 @@ pub struct DeploymentView {
     pub deployment: Deployment,
     /// Contacts in progress by version, older versions included.
     pub contacts: BTreeMap<Version, u32>,
+    /// What became of those who were to go over to the version that serves.
+    pub migration: Tally,
 }

@@ -39,7 +39,11 @@ impl Board {
         let mut views: Vec<_> = self
             .deployments
             .values()
-            .map(|deployment| DeploymentView { deployment: deployment.clone(), contacts: BTreeMap::new() })
+            .map(|deployment| DeploymentView {
+                deployment: deployment.clone(),
+                contacts: BTreeMap::new(),
+                migration: self.moves.tally(&deployment.name, deployment.version),
+            })
             .collect();
         for contact in self.contacts.values() {
             let Some(version) = contact.version else { continue };
@@ -67,6 +71,8 @@ impl Board {
             choices: contact.choices.iter().cloned().collect(),
             attributes: contact.attributes.clone(),
             versions: contact.versions.clone(),
+            migrating_to: contact.migration.as_ref().map(|migration| migration.version),
+            asleep: contact.asleep(),
             stepped_down: contact.stepped_down.clone(),
             journal_entries: contact.ledger.total_entries(),
             journal_durable: contact.ledger.durable,

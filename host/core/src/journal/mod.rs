@@ -79,6 +79,15 @@ pub enum Frame {
         /// How many entries the journal closed by it has.
         entries: u64,
     },
+    /// Entry `entry`, a question nobody has answered yet, was asked anew by another version (rule 11).
+    AskedAnew {
+        /// Its number.
+        entry: u64,
+        /// When.
+        at: Timestamp,
+        /// What is asked from now on.
+        request: Request,
+    },
 }
 
 /// What a contact was before anything happened. A flow may read most of it without an entry, so replay needs it; and
@@ -180,7 +189,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Inconsistent`] if the opening isn't first, an entry is skipped or repeated, an outcome has no
-    /// call or comes twice, a segment begins elsewhere than at the end, or anything follows the closing frame. The
+    /// call or comes twice, something else than an open question is asked anew, a segment begins elsewhere than at the end, or anything follows the closing frame. The
     /// journal is unchanged.
     pub fn apply(&mut self, frame: Frame) -> Result<(), JournalError> {
         let next = self.entries.len() as u64;
@@ -220,6 +229,19 @@ impl Journal {
                     }
                     Some(Entry::Call { outcome: Some(_), .. } | Entry::External { .. }) | None => {
                         wrong(&format!("an outcome of entry {entry}"))
+                    }
+                }
+            }
+            Frame::AskedAnew { entry, request, .. } => {
+                match usize::try_from(entry).ok().and_then(|entry| self.entries.get_mut(entry)) {
+                    Some(Entry::Call { request: before @ Request::Ask(_), outcome: None, .. })
+                        if matches!(request, Request::Ask(_)) =>
+                    {
+                        *before = request;
+                        Ok(())
+                    }
+                    Some(Entry::Call { .. } | Entry::External { .. }) | None => {
+                        wrong(&format!("entry {entry} asked anew"))
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! Which frames may follow which.
 
-use cordboard_core::flow::{Address, Channel, FlowEnd, Reply, Request};
+use cordboard_core::flow::{Address, Channel, FlowEnd, Prompt, Question, Reply, Request, TypeAhead};
 use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, TenantId, Version};
 use cordboard_core::journal::{CONTINUED, Entry, External, Frame, Journal, JournalError, Opened, encode};
 use cordboard_core::time::Timestamp;
@@ -49,6 +49,30 @@ const fn continued(entries: u64) -> Frame {
 pub(crate) fn journal(frames: impl IntoIterator<Item = Frame>) -> Result<Journal, JournalError> {
     let frames: Vec<Vec<u8>> = frames.into_iter().map(|frame| encode(&frame).unwrap()).collect();
     Journal::from_frames(frames.iter().map(Vec::as_slice))
+}
+
+fn question(id: &str) -> Request {
+    Request::Ask(Question {
+        id: id.into(),
+        prompt: Prompt::default(),
+        choices: vec![],
+        digits: None,
+        silence_timeout_ms: 100,
+        key_timeout_ms: 100,
+        type_ahead: TypeAhead::Keep,
+        secret: false,
+    })
+}
+
+fn anew(entry: u64, request: Request) -> Frame {
+    Frame::AskedAnew { entry, at: Timestamp(50), request }
+}
+
+#[test]
+fn an_open_question_may_be_asked_anew() {
+    let frames = [opened(), segment(0, 1), call(0, question("a")), segment(1, 2), anew(0, question("b")), ring(1)];
+    let journal = journal(frames).unwrap();
+    assert!(matches!(&journal.entries[0], Entry::Call { request, outcome: None, .. } if *request == question("b")));
 }
 
 fn ring(entry: u64) -> Frame {
@@ -117,6 +141,14 @@ fn frames_that_may_not_follow_change_nothing_and_are_named() {
         ("continued before the opening", vec![], continued(0)),
         ("an opening of the next journal", vec![opened(), segment(0, 1), continued(0)], opened()),
         ("a segment that begins ahead", vec![opened()], segment(1, 1)),
+        ("no question asked anew", vec![opened(), segment(0, 1), ring(0)], anew(0, question("b"))),
+        ("a question that becomes none", vec![opened(), segment(0, 1), call(0, question("a"))], anew(0, Request::Ring)),
+        (
+            "an answered question",
+            vec![opened(), segment(0, 1), call(0, question("a")), done(0)],
+            anew(0, question("b")),
+        ),
+        ("a question that was never asked", vec![opened(), segment(0, 1)], anew(0, question("b"))),
         ("a segment that begins earlier", vec![opened(), segment(0, 1), ring(0), done(0)], segment(0, 2)),
         ("a call before any segment", vec![opened()], ring(0)),
         ("a call that skips an entry", vec![opened(), segment(0, 1)], ring(1)),

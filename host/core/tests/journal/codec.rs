@@ -99,7 +99,7 @@ fn other_encodings_of_the_same_frame_are_refused() {
 
 #[test]
 fn kinds_that_never_were_are_refused() {
-    assert!(malformed(&[1, 7, 1, 2, 2]), "an eighth kind of frame");
+    assert!(malformed(&[1, 8, 1, 2, 2]), "a ninth kind of frame");
     assert!(malformed(&[1, 2, 1, 2, 18]), "a nineteenth kind of request");
     let taken_over = [1, 4, 0, 0, 5];
     assert!(decode(&taken_over).is_ok());

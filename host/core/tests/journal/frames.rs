@@ -251,5 +251,6 @@ pub(crate) fn frame() -> impl Strategy<Value = Frame> {
         2 => (any::<u64>(), at(), external()).prop_map(|(entry, at, act)| Frame::External { entry, at, act }),
         1 => (at(), any::<u64>(), text()).prop_map(|(at, entries, reason)| Frame::Closed { at, entries, reason }),
         1 => (at(), any::<u64>()).prop_map(|(at, entries)| Frame::Continued { at, entries }),
+        1 => (any::<u64>(), at(), request()).prop_map(|(entry, at, request)| Frame::AskedAnew { entry, at, request }),
     ]
 }

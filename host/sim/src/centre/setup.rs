@@ -29,7 +29,7 @@ impl Setup {
         for (name, world) in worlds.chain([(&"bank", World::Crm)]) {
             if let Ok(name) = DeploymentName::new(*name) {
                 let version = setup.fresh_version();
-                setup.deployments.push(Deployment { name, world, version });
+                setup.deployments.push(Deployment::new(name, world, version));
             }
         }
         let queues = (0..plan.queues).filter_map(|number| queue(number, plan)).collect::<Vec<_>>();
@@ -154,6 +154,7 @@ fn entry_point(number: usize, queues: &[Queue]) -> Option<EntryPoint> {
         name: EntryPointName::new(format!("entry-{number}")).ok()?,
         numbers: vec![format!("{}00*", number + 1)],
         deployment: DeploymentName::new(*FLOWS.get(number)?).ok()?,
+        safe_flow: None,
         fallback_queue: if number == 1 { queues.last().map(|queue| queue.name.clone()) } else { None },
     })
 }

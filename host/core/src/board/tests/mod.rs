@@ -4,12 +4,15 @@ mod agents;
 mod continuing;
 mod entry;
 mod journal;
+mod ladder;
 mod matching;
+mod migrating;
 mod offers;
 mod queues;
 mod random;
 mod safe;
 mod scoring;
+mod sleeping;
 mod speech;
 mod talks;
 mod tidying;
@@ -95,7 +98,7 @@ pub(super) fn agent(id: &str, skills: &[(&str, u8)]) -> Agent {
 }
 
 pub(super) fn deployment(name: &str, world: World, n: u8) -> Deployment {
-    Deployment { name: deployment_name(name), world, version: version(n) }
+    Deployment::new(deployment_name(name), world, version(n))
 }
 
 pub(super) fn entry_point(name: &str, numbers: &[&str]) -> EntryPoint {
@@ -103,6 +106,7 @@ pub(super) fn entry_point(name: &str, numbers: &[&str]) -> EntryPoint {
         name: EntryPointName::new(name).unwrap(),
         numbers: numbers.iter().map(|number| (*number).into()).collect(),
         deployment: deployment_name("reception"),
+        safe_flow: None,
         fallback_queue: Some(queue_name("support")),
     }
 }
