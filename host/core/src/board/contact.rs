@@ -256,10 +256,10 @@ impl Contact {
         self.launch(out, version, Life::Awake, None, [].into());
     }
 
-    /// Starts an instance that goes through the journal first. Nothing may be pending. False if the journal isn't
-    /// there any more.
+    /// Starts an instance that goes through the journal first. False if the journal isn't there any more, or its last
+    /// call never returned.
     pub(super) fn resume(&mut self, out: &mut Out, version: Version, why: Resume) -> bool {
-        let Some(past) = self.ledger.past() else { return false };
+        let Some(past) = self.ledger.past().filter(|_| self.ledger.settled()) else { return false };
         let tidied = self.run().and_then(|run| run.tidied);
         self.launch(out, version, Life::Resuming(why), tidied, past);
         true
@@ -348,6 +348,7 @@ impl Contact {
         match (self.run().map(|run| (run.id, run.life)), self.version) {
             // Its journal has the reply.
             (Some((_, Life::Asleep)), Some(version)) if self.resume(out, version, Resume::Woken) => {}
+            (Some((_, Life::Asleep)), _) => out.lost.push(self.id),
             (Some((run, _)), _) => out.push(Effect::ReplyFlow { contact: self.id, run, entry, at: out.now, reply }),
             (None, _) => {}
         }
@@ -388,7 +389,9 @@ impl Contact {
 
     /// Ends the run: nothing more is heard of it.
     pub(super) fn cancel_run(&mut self, out: &mut Out) {
-        if let Driver::Flow(run) = &self.driver {
+        if let Driver::Flow(run) = &self.driver
+            && run.life != Life::Asleep
+        {
             out.push(Effect::CancelFlow { contact: self.id, run: run.id });
         }
         self.run_over(out);
@@ -397,10 +400,18 @@ impl Contact {
     /// The run is over: nothing waits for anything any more.
     pub(super) fn run_over(&mut self, out: &mut Out) {
         self.driver = Driver::Over;
-        self.drop_migration(out);
+        self.leave_migration(out);
         for timer in [Timer::Call(self.id), Timer::Announce(self.id), Timer::Tidy(self.id)] {
             out.timers.cancel(&timer);
         }
+    }
+
+    /// Ended on the way to another version.
+    pub(super) fn leave_migration(&mut self, out: &mut Out) {
+        if let Some(migration) = &self.migration {
+            out.gone.push((self.deployment.clone(), migration.version));
+        }
+        self.drop_migration(out);
     }
 
     /// Stays with the version it has.

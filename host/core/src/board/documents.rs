@@ -54,6 +54,9 @@ impl Board {
         if before != Some(version) {
             let still_running = before.map_or(0, |before| self.pinned(before));
             self.out.tell(None, What::Deployed { deployment: name.clone(), version, before, still_running });
+            self.call_off(&name);
+            // Also of a version that served before: it is another attempt.
+            self.moves.forget(&name);
             match migration {
                 MigrationPolicy::Migrate => self.migrate_all(&name),
                 MigrationPolicy::Pin => {}
@@ -67,6 +70,7 @@ impl Board {
 
     pub(super) fn remove_deployment(&mut self, name: &DeploymentName) {
         if let Some(before) = self.deployments.remove(name) {
+            self.call_off(name);
             self.moves.forget(name);
             self.retire(before.version);
             before.previous.into_iter().for_each(|previous| self.retire(previous));

@@ -100,7 +100,7 @@ impl Board {
     /// Rule 24: after the end a flow has a bounded time.
     fn tidy_or_finish(&mut self, id: ContactId) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        contact.drop_migration(&mut self.out);
+        contact.leave_migration(&mut self.out);
         let Driver::Flow(Run { tidied, pending, .. }) = &mut contact.driver else {
             self.finish(id);
             return;
@@ -118,7 +118,8 @@ impl Board {
 
     pub(super) fn flow_ended(&mut self, id: ContactId, run: RunId, end: RunEnd) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        if contact.run().is_none_or(|current| current.id != run) {
+        // Who sleeps has no instance: that was told already, and is no failure.
+        if contact.run().is_none_or(|current| current.id != run || current.life == Life::Asleep) {
             return;
         }
         let woken = contact.run().is_some_and(|run| run.life == Life::Resuming(Resume::Woken));

@@ -46,7 +46,6 @@ impl Board {
             return false;
         }
         contact.rung = Rung::Predecessor;
-        contact.versions.push(version);
         contact.tell(&mut self.out, What::Descended { rung: "predecessor", version, reason: reason.to_owned() });
         let held = contact.predecessor.take();
         self.pin(version);
@@ -84,6 +83,7 @@ impl Contact {
     /// The predecessor went through the journal: what comes is its own.
     pub(super) fn stepped_in(&mut self, out: &mut Out) {
         if let Some(version) = self.version {
+            self.versions.push(version);
             self.ledger.segment(out, version, &self.deployment, self.seed);
         }
     }

@@ -135,6 +135,15 @@ impl Ledger {
         self.past.as_deref().map(Into::into)
     }
 
+    /// Whether every call in it has returned.
+    pub(super) fn settled(&self) -> bool {
+        let call = |entry: &Arc<Entry>| match entry.as_ref() {
+            Entry::Call { outcome, .. } => Some(outcome.is_some()),
+            Entry::External { .. } => None,
+        };
+        self.past.iter().flatten().rev().find_map(call).unwrap_or(true)
+    }
+
     /// Whether it can.
     pub(super) const fn has_past(&self) -> bool {
         self.past.is_some()

@@ -71,6 +71,13 @@ impl Moves {
         self.tallies.get(name).filter(|(of, _)| *of == version).map(|(_, tally)| *tally).unwrap_or_default()
     }
 
+    /// A contact ended on the way.
+    fn ended(&mut self, name: &DeploymentName, version: Version) {
+        if let Some((_, tally)) = self.tallies.get_mut(name).filter(|(of, _)| *of == version) {
+            tally.moved_on += 1;
+        }
+    }
+
     fn tally_mut(&mut self, name: &DeploymentName, version: Version) -> &mut Tally {
         let (of, tally) = self.tallies.entry(name.clone()).or_insert((version, Tally::default()));
         if *of != version {
@@ -102,6 +109,20 @@ impl Board {
         let here = |contact: &&Contact| contact.deployment == *name && contact.run().is_some();
         let all: Vec<_> = self.contacts.values().filter(here).map(|contact| contact.id).collect();
         all.into_iter().for_each(|id| self.migrate(id));
+    }
+
+    /// A deployment doesn't serve any more what its contacts are on the way to.
+    pub(super) fn call_off(&mut self, name: &DeploymentName) {
+        let serves = self.deployments.get(name).map(|deployment| deployment.version);
+        let here = self.contacts.values_mut().filter(|contact| contact.deployment == *name);
+        for contact in here {
+            let Some(to) = contact.migration.as_ref().map(|migration| migration.version) else { continue };
+            if Some(to) != serves {
+                contact.drop_migration(&mut self.out);
+                let detail = "it is not deployed any more".into();
+                contact.tell(&mut self.out, What::NotMigrated { to, outcome: "refused", detail });
+            }
+        }
     }
 
     /// A contact is to go over to what its deployment serves.
@@ -136,9 +157,15 @@ impl Board {
         }
     }
 
-    /// After each input: whoever came to a call in which it can go over, or got a turn.
+    /// After each input: whoever can't be woken, ended on the way, came to a call in which it can go over, or got a turn.
     pub(super) fn move_on(&mut self) {
         loop {
+            while let Some(id) = self.out.lost.pop() {
+                self.never_woken(id);
+            }
+            while let Some((name, version)) = self.out.gone.pop() {
+                self.moves.ended(&name, version);
+            }
             while let Some(version) = self.out.freed.pop() {
                 self.rehearsal_over(version);
             }
@@ -210,8 +237,7 @@ impl Board {
 
     pub(super) fn rehearsed(&mut self, id: ContactId, run: RunId, result: Rehearsal) {
         let current = self.contacts.get_mut(&id).and_then(|contact| contact.migration.as_mut());
-        let Some(migration) = current.filter(|of| matches!(of.stage, Stage::Rehearsing(awaited) if awaited == run))
-        else {
+        let Some(migration) = current.filter(|of| of.run() == Some(run)) else {
             // Nobody waits for it any more, nor can it take over.
             if self.contacts.get(&id).and_then(Contact::run).is_none_or(|current| current.id != run) {
                 self.out.push(Effect::CancelFlow { contact: id, run });
@@ -219,6 +245,8 @@ impl Board {
             return;
         };
         match result {
+            // Told twice.
+            Rehearsal::Agreed { .. } if matches!(migration.stage, Stage::Behind(_)) => {}
             Rehearsal::Agreed { entry, request } => {
                 migration.stage = Stage::Behind(run);
                 self.agreed(id, entry, request);

@@ -4,7 +4,7 @@ use super::Effect;
 use super::generator::Generator;
 use super::timers::Timers;
 use crate::event::{Event, What};
-use crate::ids::{ContactId, DecisionId, LegId, LookupId, PlayId, RunId, Version};
+use crate::ids::{ContactId, DecisionId, DeploymentName, LegId, LookupId, PlayId, RunId, Version};
 use crate::time::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -21,6 +21,10 @@ pub(super) struct Out {
     pub(super) parked: BTreeSet<ContactId>,
     /// Versions whose rehearsal is over, one for each.
     pub(super) freed: Vec<Version>,
+    /// Deployments and versions that a contact which ended was on the way to, one for each.
+    pub(super) gone: Vec<(DeploymentName, Version)>,
+    /// Contacts that sleep, and whose journal can't be gone through any more.
+    pub(super) lost: Vec<ContactId>,
     /// Whether the store writes.
     pub(super) healthy: bool,
     generator: Generator,
@@ -38,6 +42,8 @@ impl Out {
             timers: Timers::default(),
             parked: BTreeSet::new(),
             freed: Vec::new(),
+            gone: Vec::new(),
+            lost: Vec::new(),
             healthy: true,
             generator: Generator::new(seed),
             last: 0,

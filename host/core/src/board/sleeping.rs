@@ -1,8 +1,9 @@
 //! Hibernation (journal rule 17): a contact that waits needs no instance. It is dropped, and made anew from the journal
 //! when the call that it waits in returns.
 
-use super::contact::{Contact, Life};
+use super::contact::{Contact, Life, Resume};
 use super::{Board, Effect};
+use crate::flow::RunEnd;
 use crate::ids::ContactId;
 use crate::time::Timestamp;
 
@@ -23,6 +24,15 @@ impl Board {
             let run = run.id;
             self.out.push(Effect::CancelFlow { contact: id, run });
         }
+    }
+
+    /// The journal of a contact that sleeps has grown too long meanwhile, by what was done from outside: it can't be
+    /// woken, and something else goes on.
+    pub(super) fn never_woken(&mut self, id: ContactId) {
+        let Some(run) = self.contacts.get_mut(&id).and_then(Contact::run_mut) else { return };
+        run.life = Life::Resuming(Resume::Woken);
+        let run = run.id;
+        self.flow_ended(id, run, RunEnd::NotStarted("its journal has become too long to be gone through".into()));
     }
 
     /// How many contacts do without an instance.

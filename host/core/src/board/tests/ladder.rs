@@ -141,3 +141,27 @@ fn rule_16_a_contact_that_stepped_down_is_not_migrated() {
     let refused = |what: &&What| matches!(what, What::NotMigrated { outcome: "refused", .. });
     assert!(desk.told().iter().any(refused));
 }
+
+#[test]
+fn rule_16_a_predecessor_that_diverged_never_ran() {
+    let mut desk = desk();
+    let call = desk.answered_call();
+    desk.fails(call, trap());
+    let (second, ..) = desk.started(call);
+    let what = Divergence { entry: 0, expected: "answer".into(), got: "say".into() };
+    desk.fails(second, RunEnd::Diverged(what));
+    let (third, ..) = desk.started(call);
+    desk.returns(third, FlowEnd::Completed);
+    assert_eq!(desk.record(call).versions, [version(2), version(9)], "as its journal says");
+}
+
+/// A host that lost an instance in the middle of a call: there is nothing to go through up to.
+#[test]
+fn rule_16_a_flow_that_ended_in_a_call_has_no_predecessor() {
+    let mut desk = desk();
+    let call = desk.answered_call();
+    desk.request(call, Request::Pause { duration_ms: 1_000 });
+    desk.taken();
+    desk.fails(call, trap());
+    assert_eq!((desk.started(call).1, desk.descents()), (version(9), vec!["safe-flow"]));
+}

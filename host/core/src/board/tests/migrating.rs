@@ -328,3 +328,75 @@ fn rule_20_a_secret_is_known_to_the_rehearsal_and_not_to_the_journal() {
     let kept = format!("{:?}", desk.journal(call.id));
     assert!(!kept.contains("1234"), "{kept}");
 }
+
+#[test]
+fn rule_14_a_rehearsal_that_speaks_twice_changes_nothing() {
+    let mut desk = Desk::new();
+    let call = desk.answered_call();
+    desk.request(call, menu(&TWO));
+    desk.deploy_second();
+    desk.give(Input::Digit(call.leg, '*'));
+    let run = desk.agree(call, &[Request::Answer, menu(&TWO)]);
+    desk.taken();
+    let result = Rehearsal::Agreed { entry: 1, request: menu(&TWO) };
+    desk.give(Input::Rehearsed { contact: call.id, run, result });
+    assert!(desk.taken().is_empty(), "it was told already");
+    desk.request(call, Request::Say(text("Your balance")));
+    assert_eq!(desk.agree(call, &[Request::Answer, menu(&TWO), Request::Say(text("other words"))]), run);
+    assert!(desk.took_over(run));
+}
+
+#[test]
+fn rule_14_a_rehearsal_that_fails_while_it_waits_is_dropped() {
+    let mut desk = Desk::new();
+    let call = desk.answered_call();
+    desk.request(call, menu(&TWO));
+    desk.deploy_second();
+    desk.give(Input::Digit(call.leg, '*'));
+    let run = desk.agree(call, &[Request::Answer, menu(&TWO)]);
+    desk.give(Input::Rehearsed { contact: call.id, run, result: Rehearsal::Failed(RunEnd::Deadline) });
+    assert_eq!((desk.not_migrated(), desk.tally().failed), (Some("failed"), 1));
+    desk.request(call, Request::Say(text("Your balance")));
+    assert!(!desk.wanted(|effect| matches!(effect, Effect::RehearseOn { .. })));
+}
+
+#[test]
+fn a_version_that_is_taken_back_takes_nobody_over() {
+    for gone in [
+        Input::PutDeployment(deployment("reception", World::Flow, 1)),
+        Input::PutDeployment(deployment("reception", World::Flow, 3)),
+        Input::RemoveDeployment(deployment_name("reception")),
+    ] {
+        let mut desk = Desk::new();
+        let call = desk.answered_call();
+        desk.request(call, menu(&TWO));
+        desk.deploy_second();
+        let (run, _) = desk.rehearsal().unwrap();
+        desk.taken();
+        desk.give(gone);
+        assert!(desk.wanted(|effect| matches!(effect, Effect::CancelFlow { run: gone, .. } if *gone == run)));
+        assert!(desk.wanted(|effect| matches!(effect, Effect::UnloadVersion(gone) if *gone == version(2))));
+        assert_eq!(desk.not_migrated(), Some("refused"));
+        let result = Rehearsal::Agreed { entry: 1, request: menu(&TWO) };
+        desk.give(Input::Rehearsed { contact: call.id, run, result });
+        assert!(!desk.took_over(run));
+        desk.give(Input::Digit(call.leg, '#'));
+        assert_eq!(desk.reply(call), Some(Reply::Answer(Answer::Choice("agent".into()))));
+    }
+}
+
+#[test]
+fn the_figures_count_those_who_ended_on_the_way_and_begin_anew_with_each_deployment() {
+    let mut desk = Desk::new();
+    let (first, second_call) = (desk.answered_call(), desk.answered_call());
+    for call in [first, second_call] {
+        desk.request(call, menu(&TWO));
+    }
+    desk.deploy_second();
+    desk.hang_up(first.leg);
+    desk.returns(first, FlowEnd::Completed);
+    assert_eq!(desk.tally(), Tally { wanted: 2, moved_on: 1, ..Tally::default() });
+    desk.give(Input::PutDeployment(deployment("reception", World::Flow, 1)));
+    desk.give(Input::PutDeployment(second(MigrationPolicy::Migrate)));
+    assert_eq!(desk.tally(), Tally { wanted: 1, ..Tally::default() });
+}

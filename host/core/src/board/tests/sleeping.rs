@@ -112,3 +112,44 @@ fn a_sleeping_contact_goes_over_to_another_version_without_waking() {
     desk.pass(1_000);
     assert_eq!(desk.reply(call), Some(Reply::Done), "it is awake");
 }
+
+#[test]
+fn what_a_dropped_instance_still_says_is_no_failure() {
+    let mut desk = Desk::new();
+    let call = desk.answered_call();
+    desk.request(call, Request::Pause { duration_ms: 1_000 });
+    desk.give(Input::Hibernate { idle_ms: 0, at_most: 1 });
+    desk.fails(call, RunEnd::Limit("memory".into()));
+    assert_eq!((desk.board.asleep(), desk.board.contact(call.id).unwrap().state), (1, "flow"));
+    desk.pass(1_000);
+    assert!(desk.woken(call).is_some());
+}
+
+#[test]
+fn who_sleeps_when_the_host_stops_has_nothing_to_be_dropped() {
+    let mut desk = Desk::new();
+    let call = desk.answered_call();
+    desk.request(call, Request::Pause { duration_ms: 1_000 });
+    desk.give(Input::Hibernate { idle_ms: 0, at_most: 1 });
+    desk.taken();
+    desk.give(Input::Shutdown);
+    assert!(desk.cancelled().is_empty());
+    assert_eq!(desk.end_reason(call), EndReason::Shutdown);
+}
+
+/// Nobody is left in silence because there is nothing to wake.
+#[test]
+fn rule_17_a_journal_that_outside_acts_make_too_long_ends_in_the_ladder() {
+    let mut desk = Desk::new();
+    let call = desk.answered_call();
+    desk.request(call, Request::Pause { duration_ms: 1_000 });
+    desk.give(Input::Hibernate { idle_ms: 0, at_most: 1 });
+    for time in 0..100 {
+        let value = format!("{time:08}").repeat(1_000);
+        desk.give(Input::SetAttribute { contact: call.id, name: "note".into(), value });
+    }
+    desk.taken();
+    desk.pass(1_000);
+    assert!(desk.woken(call).is_none() && desk.reply(call).is_none());
+    assert_eq!((desk.board.asleep(), desk.board.contact(call.id).unwrap().state), (0, "safe-flow"));
+}
