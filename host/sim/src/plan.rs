@@ -27,6 +27,11 @@ pub struct Plan {
     pub faults: Faults,
     /// Between two changes by operators: documents put and removed, contacts ended, attributes set. 0: none.
     pub operator_ms: u64,
+    /// How often a new version takes the contacts in progress along, and how often it asks open questions anew, out of
+    /// a thousand.
+    pub migrating: u32,
+    /// Between two times that room is wanted, so that instances of flows that wait are dropped. 0: never.
+    pub hibernate_ms: u64,
     /// Between two failures of the store, each of up to ten seconds. 0: none.
     pub store_failure_ms: u64,
     /// Every so many inputs the whole board is held against the model.
@@ -41,6 +46,8 @@ pub struct Plan {
 pub struct Faults {
     /// A flow traps, fails, floods, never returns, or isn't started.
     pub flows: u32,
+    /// Another version diverges in rehearsal, fails, never ends, is late, or claims to wait where it doesn't.
+    pub rehearsals: u32,
     /// A scorer fails, answers wrongly, late or never.
     pub scorers: u32,
     /// A directory fails, answers late or never.
@@ -57,7 +64,16 @@ pub struct Faults {
 
 impl Default for Faults {
     fn default() -> Self {
-        Self { flows: 50, scorers: 30, directories: 100, phones: 150, lines: 20, store: 50, strays: 10 }
+        Self {
+            flows: 50,
+            rehearsals: 200,
+            scorers: 30,
+            directories: 100,
+            phones: 150,
+            lines: 20,
+            store: 50,
+            strays: 10,
+        }
     }
 }
 
@@ -74,6 +90,8 @@ impl Default for Plan {
             max_contacts: 500,
             faults: Faults::default(),
             operator_ms: 60_000,
+            migrating: 500,
+            hibernate_ms: 30_000,
             store_failure_ms: 600_000,
             inspect_every: 16,
             max_steps: 2_000_000,
@@ -93,6 +111,7 @@ impl Plan {
             max_contacts: 60,
             faults: Faults {
                 flows: 300,
+                rehearsals: 500,
                 scorers: 300,
                 directories: 400,
                 phones: 500,
@@ -100,7 +119,8 @@ impl Plan {
                 store: 300,
                 strays: 200,
             },
-            operator_ms: 5_000,
+            operator_ms: 2_500,
+            hibernate_ms: 3_000,
             store_failure_ms: 60_000,
             ..Self::default()
         }
@@ -108,7 +128,8 @@ impl Plan {
 
     /// Nothing goes wrong, and nobody changes anything.
     pub fn calm() -> Self {
-        let none = Faults { flows: 0, scorers: 0, directories: 0, phones: 0, lines: 0, store: 0, strays: 0 };
-        Self { faults: none, operator_ms: 0, store_failure_ms: 0, ..Self::default() }
+        let none =
+            Faults { flows: 0, rehearsals: 0, scorers: 0, directories: 0, phones: 0, lines: 0, store: 0, strays: 0 };
+        Self { faults: none, operator_ms: 0, hibernate_ms: 0, store_failure_ms: 0, ..Self::default() }
     }
 }

@@ -49,6 +49,16 @@ pub struct Report {
     pub fallbacks: u64,
     /// Flows that failed, so that the safe flow took over.
     pub stepped_down: u64,
+    /// Flows that failed, so that the version before or the entry point's safe flow took over.
+    pub descended: u64,
+    /// Contacts that went over to another version.
+    pub migrated: u64,
+    /// Contacts that didn't, by why.
+    pub not_migrated: BTreeMap<&'static str, u64>,
+    /// Rehearsals of other versions.
+    pub rehearsals: u64,
+    /// Flows that were woken, or whose journal their predecessor went through.
+    pub resumed: u64,
     /// Versions that were put in another's place.
     pub swaps: u64,
     /// Versions unloaded.
@@ -98,7 +108,13 @@ impl Tally {
                 self.mix(&play.0.to_be_bytes());
             }
             Effect::HangUpLeg(leg) | Effect::AnswerLeg(leg) | Effect::RingLeg(leg) => self.mix(&leg.0.to_be_bytes()),
-            Effect::StartFlow { .. }
+            Effect::StartFlow { past, .. } => self.report.resumed += u64::from(!past.is_empty()),
+            Effect::Rehearse(wanted) => {
+                self.report.rehearsals += 1;
+                self.mix(&wanted.run.0.to_be_bytes());
+            }
+            Effect::TakeOver { run, .. } => self.mix(&run.0.to_be_bytes()),
+            Effect::RehearseOn { .. }
             | Effect::ReplyFlow { .. }
             | Effect::CancelFlow { .. }
             | Effect::RejectLeg { .. }
@@ -151,6 +167,9 @@ impl Tally {
                 self.report.fallbacks += u64::from(fallback.is_some());
             }
             What::SteppedDown { .. } => self.report.stepped_down += 1,
+            What::Descended { .. } => self.report.descended += 1,
+            What::Migrated { .. } => self.report.migrated += 1,
+            What::NotMigrated { outcome, .. } => *self.report.not_migrated.entry(outcome).or_default() += 1,
             What::Deployed { before, .. } => self.report.swaps += u64::from(before.is_some()),
             What::AgentChanged { agent, state } => {
                 self.mix(agent.as_str().as_bytes());

@@ -22,6 +22,10 @@ pub(super) enum Happening {
     Stored(ContactId, u64),
     /// The store fails, or works again.
     Store(bool),
+    /// Another version has come to where the contact waits, or failed.
+    Rehearsed(ContactId, RunId),
+    /// Room for instances is wanted.
+    Room,
     /// An operator changes something.
     Operator,
     /// Whatever the state of things.

@@ -5,6 +5,7 @@ use cordboard_core::flow::{
     Answer, Choice, ContactError, DigitsRule, FlowEnd, LookupError, LookupKey, Prompt, PromptPart, Question,
     QueueRequest, RejectCause, Reply, Request, RunEnd, SkillRequirement, Treatment, TypeAhead, WaitStatus,
 };
+use cordboard_core::time::Timestamp;
 use std::collections::VecDeque;
 
 /// What a flow does next.
@@ -43,9 +44,20 @@ enum Phase {
     Return,
 }
 
+/// A host call, and its entry, time and reply once it returned.
+#[derive(Clone, Debug)]
+pub(super) struct Turn {
+    pub(super) request: Request,
+    pub(super) reply: Option<(u64, Timestamp, Reply)>,
+}
+
 /// A run.
 #[derive(Clone, Debug)]
 pub(super) struct Flow {
+    /// What it did and was told.
+    pub(super) made: Vec<Turn>,
+    /// Its version asks something else than the one before it did: what was answered meanwhile may part them.
+    pub(super) changed: bool,
     phases: VecDeque<Phase>,
     reply: Option<(u64, Reply)>,
     place: Option<u64>,
@@ -87,10 +99,13 @@ impl Flow {
                 _ => phases.insert(at, P::Fail),
             }
         }
-        Self { phases, reply: None, place: None, patience: 0, tidying: false }
+        Self { made: vec![], changed: false, phases, reply: None, place: None, patience: 0, tidying: false }
     }
 
-    pub(super) fn replied(&mut self, entry: u64, reply: Reply) {
+    pub(super) fn replied(&mut self, entry: u64, at: Timestamp, reply: Reply) {
+        if let Some(turn) = self.made.last_mut() {
+            turn.reply = Some((entry, at, reply.clone()));
+        }
         self.reply = Some((entry, reply));
     }
 
@@ -102,9 +117,47 @@ impl Flow {
         loop {
             let phase = self.phases.pop_front().unwrap_or(Phase::Return);
             if let Some(act) = self.act(phase, names, random) {
+                if let Act::Call(request) = &act {
+                    self.made.push(Turn { request: request.clone(), reply: None });
+                }
                 return act;
             }
         }
+    }
+
+    /// Another version of it, which makes the latest call in its own way.
+    pub(super) fn vary(&mut self, random: &mut Random) {
+        let Some(turn) = self.made.last_mut() else { return };
+        match &mut turn.request {
+            Request::Say(words) => *words = prompt(random),
+            Request::Pause { duration_ms } => *duration_ms = random.between(0, 9_000) as u32,
+            Request::Wait { timeout_ms, .. } => *timeout_ms = random.between(100, 60_000) as u32,
+            Request::Ask(question) => {
+                question.prompt = prompt(random);
+                question.silence_timeout_ms = random.between(100, 8_000) as u32;
+                let card = Choice { id: "card".into(), key: Some('7'), words: vec![] };
+                match random.below(6) {
+                    0..=2 if !question.choices.contains(&card) => {
+                        self.changed = true;
+                        question.choices.push(card);
+                    }
+                    3 => {
+                        // The keys mean something else.
+                        self.changed = true;
+                        let mut keys: Vec<_> = question.choices.iter().map(|choice| choice.key).collect();
+                        keys.rotate_left(1);
+                        question.choices.iter_mut().zip(keys).for_each(|(choice, key)| choice.key = key);
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What it goes on with is another version's.
+    pub(super) fn go_on_otherwise(&mut self, random: &mut Random, broken: u32) {
+        self.phases = Self::new(random, broken).phases;
     }
 
     fn react(&mut self, entry: u64, reply: Reply, random: &mut Random) {

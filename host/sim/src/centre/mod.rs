@@ -5,6 +5,7 @@ mod agenda;
 mod flows;
 mod outside;
 mod people;
+mod replays;
 mod setup;
 
 use crate::plan::Plan;
@@ -14,11 +15,12 @@ use crate::violation::Violation;
 use crate::watch::{Broken, Watch, holds};
 use agenda::{Agenda, Happening};
 use cordboard_core::board::{Board, Effect, Input};
-use cordboard_core::flow::{Prompt, PromptPart, RunEnd};
+use cordboard_core::flow::{Prompt, PromptPart};
 use cordboard_core::ids::{AgentId, ContactId, LegId, RunId, TenantId};
 use cordboard_core::time::Timestamp;
 use flows::{Act, Flow, Names};
 use people::Line;
+use replays::Rehearsing;
 use setup::Setup;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
@@ -46,6 +48,13 @@ pub(crate) struct Centre<'a> {
     lines: BTreeMap<LegId, Line>,
     registered: BTreeSet<AgentId>,
     runs: BTreeMap<(ContactId, RunId), Flow>,
+    /// Flows whose instances were dropped while they wait.
+    asleep: BTreeMap<ContactId, (RunId, Flow)>,
+    /// Flows that failed: their predecessors go through what they did.
+    failed: BTreeMap<ContactId, Flow>,
+    rehearsals: BTreeMap<(ContactId, RunId), Rehearsing>,
+    /// What a flow was told that it can't have been.
+    broken: Option<Broken>,
     store_failed: bool,
     drained: bool,
     legs: u64,
@@ -77,6 +86,10 @@ impl<'a> Centre<'a> {
             lines: BTreeMap::new(),
             registered: BTreeSet::new(),
             runs: BTreeMap::new(),
+            asleep: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            rehearsals: BTreeMap::new(),
+            broken: None,
             store_failed: false,
             drained: false,
             legs: 0,
@@ -117,6 +130,9 @@ impl<'a> Centre<'a> {
         if self.plan.operator_ms > 0 {
             self.note(self.plan.operator_ms, Happening::Operator);
         }
+        if self.plan.hibernate_ms > 0 {
+            self.note(self.plan.hibernate_ms, Happening::Room);
+        }
         if self.plan.store_failure_ms > 0 {
             self.note(self.plan.store_failure_ms, Happening::Store(false));
         }
@@ -147,6 +163,8 @@ impl<'a> Centre<'a> {
                 (!self.store_failed).then_some(Input::JournalDurable { contact, frame })
             }
             Happening::Store(healthy) => Some(self.store_turns(healthy)),
+            Happening::Rehearsed(contact, run) => self.rehearsed(contact, run),
+            Happening::Room => self.make_room(),
             Happening::Operator => self.operate(),
             Happening::Input(input) => Some(*input),
             Happening::Drain => {
@@ -167,7 +185,9 @@ impl<'a> Centre<'a> {
             Act::Call(request) => Some(Input::FlowRequested { contact, run, request }),
             Act::Nothing => None,
             Act::End(end) => {
-                self.runs.remove(&(contact, run));
+                if let Some(flow) = self.runs.remove(&(contact, run)) {
+                    self.failed.insert(contact, flow);
+                }
                 Some(Input::FlowEnded { contact, run, end })
             }
         }
@@ -183,10 +203,13 @@ impl<'a> Centre<'a> {
         self.board.handle(self.now, input.clone());
         let mut effects: Vec<Effect> = std::iter::from_fn(|| self.board.poll_effect()).collect();
         for effect in &effects {
-            self.perform(effect);
+            self.perform(&input, effect);
         }
         (self.tamper)(&mut effects);
         let mut held = self.watch.step(self.now, &input, &effects);
+        if held.is_ok() {
+            held = self.broken.take().map_or(Ok(()), Err);
+        }
         for effect in &effects {
             self.tally.effect(self.now, effect);
         }
@@ -200,27 +223,22 @@ impl<'a> Centre<'a> {
         held.map_err(|broken| self.violation(broken))
     }
 
-    fn perform(&mut self, effect: &Effect) {
+    fn perform(&mut self, input: &Input, effect: &Effect) {
         match effect {
-            Effect::StartFlow { contact, run, .. } => {
-                if self.random.chance(self.plan.faults.flows / 8) {
-                    let end = RunEnd::NotStarted("no room".into());
-                    let input = Input::FlowEnded { contact: *contact, run: *run, end };
-                    self.note(1, Happening::Input(Box::new(input)));
-                    return;
-                }
-                let flow = Flow::new(&mut self.random, self.plan.faults.flows);
-                self.runs.insert((*contact, *run), flow);
-                self.flow_soon(*contact, *run);
-            }
-            Effect::ReplyFlow { contact, run, entry, reply, .. } => {
+            Effect::StartFlow { contact, run, past, .. } => self.start_flow(*contact, *run, past.clone()),
+            Effect::Rehearse(wanted) => self.rehearse(wanted),
+            Effect::RehearseOn { contact, run, past } => self.rehearse_on(*contact, *run, past.clone()),
+            Effect::TakeOver { contact, run } => self.take_over(*contact, *run),
+            Effect::ReplyFlow { contact, run, entry, at, reply } => {
                 if let Some(flow) = self.runs.get_mut(&(*contact, *run)) {
-                    flow.replied(*entry, reply.clone());
+                    flow.replied(*entry, *at, reply.clone());
                     self.flow_soon(*contact, *run);
                 }
             }
-            Effect::CancelFlow { contact, run } => {
-                self.runs.remove(&(*contact, *run));
+            Effect::CancelFlow { contact, run } => self.cancel_flow(*contact, *run, input),
+            Effect::KeepRecord(record) => {
+                self.asleep.remove(&record.id);
+                self.failed.remove(&record.id);
             }
             Effect::AnswerLeg(leg) => self.caller_answered(*leg),
             Effect::RejectLeg { leg, .. } | Effect::RedirectLeg { leg, .. } | Effect::HangUpLeg(leg) => {
@@ -239,7 +257,6 @@ impl<'a> Centre<'a> {
             | Effect::Bridge(..)
             | Effect::Unbridge(..)
             | Effect::KeepDecision(_)
-            | Effect::KeepRecord(_)
             | Effect::Tell(_)
             | Effect::UnloadVersion(_)
             | Effect::Drained => {}

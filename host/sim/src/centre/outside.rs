@@ -2,7 +2,7 @@
 
 use super::Centre;
 use super::agenda::Happening;
-use cordboard_core::board::{Input, LegFailure, LegOffer, LegSource};
+use cordboard_core::board::{Input, LegFailure, LegOffer, LegSource, Rehearsal};
 use cordboard_core::decision::{PairScore, ScoreAnswer, ScoreRequest};
 use cordboard_core::flow::{Address, LookupError, Profile, Request, RunEnd};
 use cordboard_core::ids::{AgentId, ContactId, DecisionId, LegId, LookupId, PlayId, RunId, Version};
@@ -94,15 +94,17 @@ impl Centre<'_> {
         }
         let next = self.random.exponential(self.plan.operator_ms);
         self.note(next, Happening::Operator);
-        let contacts: Vec<ContactId> = self.runs.keys().map(|(contact, _)| *contact).collect();
-        match self.random.below(6) {
+        let contacts: Vec<ContactId> =
+            self.runs.keys().map(|(contact, _)| *contact).chain(self.asleep.keys().copied()).collect();
+        match self.random.below(8) {
             0 => Some(Input::EndContact(*self.random.pick(&contacts)?)),
             1 => {
                 let name = format!("a{}", self.random.below(4));
                 Some(Input::SetAttribute { contact: *self.random.pick(&contacts)?, name, value: "1.5".into() })
             }
+            2 | 3 => Some(Input::Migrate(*self.random.pick(&contacts)?)),
             _ => {
-                let (input, undo) = self.setup.change(&mut self.random)?;
+                let (input, undo) = self.setup.change(self.plan, &mut self.random)?;
                 if let Some(undo) = undo {
                     let later = self.random.between(0, 30_000);
                     self.note(later, Happening::Input(Box::new(undo)));
@@ -110,6 +112,18 @@ impl Centre<'_> {
                 Some(input)
             }
         }
+    }
+
+    /// Instances of flows that wait are to make room.
+    pub(super) fn make_room(&mut self) -> Option<Input> {
+        if self.drained {
+            return None;
+        }
+        let next = self.random.exponential(self.plan.hibernate_ms);
+        self.note(next, Happening::Room);
+        let idle_ms = self.random.one([0, 0, 500, 5_000]).unwrap_or(0);
+        let at_most = self.random.between(0, 12) as u32;
+        Some(Input::Hibernate { idle_ms, at_most })
     }
 
     /// Something stale, doubled or senseless: it must change nothing that matters.
@@ -121,7 +135,7 @@ impl Centre<'_> {
         let leg = some(random);
         // A call that goes on must not be told to have ended when nobody ended it: strays are about others.
         let over = self.lines.get(&leg).is_none_or(|line| line.is_over());
-        match random.below(16) {
+        match random.below(21) {
             0 if over => Some(Input::LegAnswered(leg)),
             1 if over => Some(Input::LegEnded { leg, fault: None }),
             2 if over => Some(Input::LegFailed(leg, LegFailure::Declined)),
@@ -147,7 +161,30 @@ impl Centre<'_> {
             }))
             .filter(|_| !over),
             14 => Some(Input::EndContact(gone)),
+            15 => Some(Input::Migrate(gone)),
+            16 => Some(Input::Rehearsed { contact: gone, run: RunId(1), result: failed() }),
+            17 => {
+                let ((contact, run), _) = self.rehearsals.last_key_value()?;
+                Some(Input::Rehearsed { contact: *contact, run: RunId(run.0 + 1_000_000), result: failed() })
+            }
+            // What it said already.
+            19 => {
+                let told = self.rehearsals.iter().filter(|(_, rehearsing)| rehearsing.has_told());
+                let told: Vec<_> = told.map(|(run, _)| *run).collect();
+                let (contact, run) = *random.pick(&told)?;
+                let agreed = Rehearsal::Agreed { entry: random.below(3), request: Request::Answer };
+                Some(Input::Rehearsed { contact, run, result: if random.chance(800) { agreed } else { failed() } })
+            }
+            // It was told to be gone, and says that it is.
+            18 => {
+                let (contact, (run, _)) = self.asleep.first_key_value()?;
+                Some(Input::FlowEnded { contact: *contact, run: *run, end: RunEnd::Limit("memory".into()) })
+            }
             _ => Some(Input::Tick),
         }
     }
+}
+
+const fn failed() -> Rehearsal {
+    Rehearsal::Failed(RunEnd::Deadline)
 }

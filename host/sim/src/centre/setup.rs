@@ -3,7 +3,7 @@
 use crate::plan::Plan;
 use crate::random::Random;
 use cordboard_core::board::Input;
-use cordboard_core::config::{Agent, Deployment, EntryPoint, Queue, Settings, World};
+use cordboard_core::config::{Agent, Deployment, EntryPoint, MigrationPolicy, Queue, Settings, World};
 use cordboard_core::flow::SkillRequirement;
 use cordboard_core::ids::{AgentId, DeploymentName, Digest, EntryPointName, QueueName, Version};
 
@@ -19,6 +19,8 @@ pub(super) struct Setup {
 }
 
 const FLOWS: [&str; 3] = ["reception", "hotline", "survey"];
+/// Takes over where a flow failed.
+const SAFE: &str = "safe";
 const SCORERS: [&str; 2] = ["skills", "loyal"];
 
 impl Setup {
@@ -26,7 +28,7 @@ impl Setup {
         let mut setup = Self::default();
         let worlds =
             FLOWS.iter().map(|name| (name, World::Flow)).chain(SCORERS.iter().map(|name| (name, World::Scorer)));
-        for (name, world) in worlds.chain([(&"bank", World::Crm)]) {
+        for (name, world) in worlds.chain([(&"bank", World::Crm), (&SAFE, World::Flow)]) {
             if let Ok(name) = DeploymentName::new(*name) {
                 let version = setup.fresh_version();
                 setup.deployments.push(Deployment::new(name, world, version));
@@ -61,14 +63,24 @@ impl Setup {
     }
 
     /// What an operator does, and what undoes it after a while.
-    pub(super) fn change(&mut self, random: &mut Random) -> Option<(Input, Option<Input>)> {
+    pub(super) fn change(&mut self, plan: &Plan, random: &mut Random) -> Option<(Input, Option<Input>)> {
         match random.below(14) {
             // Hot swaps are what this is about.
             0..=5 => {
-                let version = self.fresh_version();
+                let fresh = self.fresh_version();
                 let at = usize::try_from(random.below(self.deployments.len() as u64)).ok()?;
                 let deployment = self.deployments.get_mut(at)?;
-                deployment.version = version;
+                let before = deployment.version;
+                // Now and then back to the one before, or the same once more.
+                deployment.version = match random.below(10) {
+                    0 | 1 => deployment.previous.unwrap_or(fresh),
+                    2 => before,
+                    _ => fresh,
+                };
+                deployment.previous = random.chance(800).then_some(before).filter(|_| before != deployment.version);
+                deployment.ask_anew = random.chance(plan.migrating);
+                let along = random.chance(plan.migrating);
+                deployment.migration = if along { MigrationPolicy::Migrate } else { MigrationPolicy::Pin };
                 Some((Input::PutDeployment(deployment.clone()), None))
             }
             6 => {
@@ -154,7 +166,7 @@ fn entry_point(number: usize, queues: &[Queue]) -> Option<EntryPoint> {
         name: EntryPointName::new(format!("entry-{number}")).ok()?,
         numbers: vec![format!("{}00*", number + 1)],
         deployment: DeploymentName::new(*FLOWS.get(number)?).ok()?,
-        safe_flow: None,
+        safe_flow: if number == 2 { None } else { DeploymentName::new(SAFE).ok() },
         fallback_queue: if number == 1 { queues.last().map(|queue| queue.name.clone()) } else { None },
     })
 }

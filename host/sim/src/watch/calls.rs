@@ -25,9 +25,14 @@ impl Watch {
                 }
             }
             Input::LegFailed(leg, _) | Input::LegEnded { leg, .. } => self.leg_over(*leg),
-            Input::Digit(leg, _) => {
+            Input::Digit(leg, key) => {
                 if let Some(leg) = self.legs.get_mut(leg) {
                     leg.quiet_since = now;
+                    let person = leg.agent.is_none() && leg.up && !leg.over;
+                    let known = matches!(key, '0'..='9' | '*' | '#' | 'A'..='D');
+                    if let Some(contact) = self.contacts.get_mut(&leg.contact).filter(|_| person && known) {
+                        contact.pressed.push(*key);
+                    }
                 }
             }
             Input::PlayFinished { leg, play } => {

@@ -1,7 +1,7 @@
 //! Contacts: each begins once, ends once, and leaves a record that its journal agrees with. Their flows' calls get one
 //! reply each. Versions are there as long as somebody needs them.
 
-use super::{Held, Leg, Pending, Run, Waits, Watch, Watched, holds};
+use super::{Held, Leg, Pending, Waits, Watch, Watched, holds};
 use cordboard_core::board::Effect;
 use cordboard_core::event::What;
 use cordboard_core::flow::{Address, ContactError, LookupError, Reply, Request};
@@ -35,9 +35,17 @@ impl Watch {
                 durable: 0,
                 released: false,
                 pending: None,
+                pressed: String::new(),
                 run: None,
+                asleep: false,
                 version: None,
+                predecessor: None,
+                rehearsal: None,
+                rung: 0,
+                begun: false,
+                segment_due: None,
                 continuing: false,
+                stepped_down: false,
                 gone: None,
                 settled: None,
                 waits: None,
@@ -52,21 +60,9 @@ impl Watch {
 
     pub(super) fn flow(&mut self, effect: &Effect) -> Held {
         match effect {
-            Effect::StartFlow { contact, run, version, .. } => {
-                self.usable(*version)?;
-                let watched = self.live(*contact)?;
-                let other = watched.run.replace(Run { id: *run, calling: false, tidied: 0 });
-                let segment = watched.journal.segments.last().map(|segment| segment.version);
-                watched.version = Some(*version);
-                holds(other.is_none(), "a contact has one run at a time", || format!("{contact}: {other:?}, {run}"))?;
-                holds(segment == Some(*version), "a run begins with its segment", || format!("{contact}: {segment:?}"))
-            }
+            Effect::StartFlow { contact, run, version, past, .. } => self.start(*contact, *run, *version, past),
             Effect::ReplyFlow { contact, run, entry, reply, .. } => self.reply(*contact, *run, *entry, reply),
-            Effect::CancelFlow { contact, run } => {
-                let current = self.live(*contact)?.run.take();
-                let fit = current.as_ref().is_some_and(|current| current.id == *run);
-                holds(fit, "a run that is there is cancelled once", || format!("{contact}: {run}, {current:?}"))
-            }
+            Effect::CancelFlow { contact, run } => self.cancelled(*contact, *run),
             _ => Ok(()),
         }
     }
@@ -125,12 +121,15 @@ impl Watch {
     pub(super) fn over(&mut self, id: ContactId, reason: &EndReason) -> Held {
         let watched = self.live(id)?;
         let recorded = watched.recorded.clone();
-        let left = (watched.run.clone(), watched.waits.clone(), watched.agent_leg);
+        let run = watched.run.clone().filter(|_| !watched.asleep);
+        let left = (run, watched.waits.clone(), watched.agent_leg);
+        let rehearsal = watched.rehearsal.clone();
         let leg = watched.leg;
         holds(recorded.as_ref() == Some(reason), "the record is kept before the end is told", || {
             format!("{id}: {recorded:?}, {reason:?}")
         })?;
         holds(left == (None, None, None), "nothing of a contact is left when it ended", || format!("{id}: {left:?}"))?;
+        holds(rehearsal.is_none(), "a rehearsal takes over or is cancelled", || format!("{id}: {rehearsal:?}"))?;
         let open = self.legs.get(&leg).is_some_and(|leg| !leg.over || leg.bridged.is_some());
         holds(!open, "the person's call is over when the contact ended", || format!("{id}: leg {leg}"))?;
         self.legs.retain(|_, leg| leg.contact != id);
@@ -146,13 +145,16 @@ impl Watch {
     }
 
     pub(super) fn unload(&mut self, version: Version) -> Held {
-        let deployed = self.deployments.values().any(|(_, serves)| *serves == version);
+        let deployed = self.deployments.values().any(|deployment| deployment.needs(version));
         let looked_up = self.lookups.values().any(|(_, asked)| *asked == version);
         let asked = looked_up || self.scoring.values().any(|asked| *asked == version);
         let pinned = self.pinned(version);
+        let held = self.contacts.values().filter(|contact| contact.holds(version)).count();
         let first = self.unloaded.insert(version);
-        holds(!deployed && !asked && pinned == 0 && first, "a version is unloaded once nobody needs it", || {
-            format!("{}: deployed {deployed}, asked {asked}, pinned {pinned}, first {first}", version.short())
+        let free = !deployed && !asked && pinned == 0 && held == 0;
+        holds(free && first, "a version is unloaded once nobody needs it", || {
+            let what = format!("{}: deployed {deployed}, asked {asked}", version.short());
+            format!("{what}, pinned {pinned}, held {held}, first {first}")
         })
     }
 
@@ -165,7 +167,8 @@ impl Watch {
         let open: Vec<_> = self.legs.iter().filter(|(_, leg)| !leg.over).collect();
         holds(open.is_empty(), "every call ends", || format!("{open:?}"))?;
         holds(self.busy.is_empty(), "every agent is free in the end", || format!("{:?}", self.busy))?;
-        let deployed: BTreeSet<Version> = self.deployments.values().map(|(_, version)| *version).collect();
+        let deployed: BTreeSet<Version> =
+            self.deployments.values().flat_map(|found| found.previous.into_iter().chain([found.version])).collect();
         let kept = self.known.iter().filter(|version| !deployed.contains(version) && !self.unloaded.contains(version));
         let kept: Vec<_> = kept.map(Version::short).collect();
         holds(kept.is_empty(), "a version that nobody needs is unloaded", || format!("{kept:?}"))?;

@@ -28,6 +28,7 @@ impl Watch {
         self.same_agents(&agents, &contacts)?;
         self.same_queues(&queues)?;
         self.same_pins(board)?;
+        same_tallies(board, &contacts)?;
         self.nobody_stuck()?;
         self.nobody_kept_apart(&agents, &queues)
     }
@@ -38,11 +39,18 @@ impl Watch {
         holds(shown == watched && views.len() == shown.len(), "the board shows the contacts there are", || {
             format!("{shown:?}, not {watched:?}")
         })?;
+        let room = self.rehearsals() < super::replays::MAX_REHEARSALS;
         for view in views {
             let Some(watched) = self.contacts.get(&view.id) else { continue };
             let detail = || format!("{view:?}, not {watched:?}");
             let entries = watched.journal.total_entries();
             holds(view.journal_entries == entries, "the board counts the journal's entries", detail)?;
+            holds(view.asleep == watched.asleep, "the board shows who sleeps", detail)?;
+            let rehearsed = watched.rehearsal.as_ref().map(|rehearsal| rehearsal.version);
+            let same = rehearsed.is_none() || view.migrating_to == rehearsed;
+            holds(same, "the board shows who goes over to which version", detail)?;
+            let idle = view.migrating_to.is_some() && watched.could_rehearse(room);
+            holds(!idle, "who can go over is tried at once", detail)?;
             let place = view.place.as_ref();
             let waits = place.filter(|place| place.position.is_some() || watched.waits.is_some());
             let same = waits.map(|place| &place.queue) == watched.waits.as_ref().map(|waits| &waits.queue);
@@ -115,7 +123,7 @@ impl Watch {
     }
 
     fn same_pins(&self, board: &Board) -> Held {
-        let deployed = self.deployments.values().map(|(_, version)| *version);
+        let deployed = self.deployments.values().map(|deployment| deployment.version);
         let running = self.contacts.values().filter_map(|contact| contact.version);
         let versions: BTreeSet<_> = deployed.chain(running).collect();
         for version in versions {
@@ -204,4 +212,20 @@ fn suits(agent: &AgentView, queue: &QueueView, skills: &[SkillRequirement]) -> b
         |need: &SkillRequirement| agent.agent.skills.get(&need.name).is_some_and(|level| *level >= need.min_level);
     (agent.agent.queues.is_empty() || agent.agent.queues.contains(&queue.queue.name))
         && queue.queue.skills.iter().chain(skills).all(has)
+}
+
+/// Whoever was to go over to what is deployed is on the way, or is counted.
+fn same_tallies(board: &Board, contacts: &[ContactView]) -> Held {
+    for view in board.deployments() {
+        let (deployment, tally) = (&view.deployment, view.migration);
+        let to = Some(deployment.version);
+        let under_way =
+            contacts.iter().filter(|contact| contact.deployment == deployment.name && contact.migrating_to == to);
+        let under_way = under_way.count() as u64;
+        let counted = tally.migrated + tally.diverged + tally.moved_on + tally.failed + tally.refused;
+        holds(tally.wanted == counted + under_way, "the figures of a migration add up", || {
+            format!("{}: {tally:?}, {under_way} under way", deployment.name)
+        })?;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{Held, Pending, Watch, holds};
 use cordboard_core::flow::{Answer, Reply, Request, WaitStatus};
 use cordboard_core::ids::ContactId;
-use cordboard_core::journal::{Frame, decode};
+use cordboard_core::journal::{External, Frame, decode};
 
 /// Journal rule 24, and the contract.
 const MAX_TIDY_CALLS: u32 = 32;
@@ -27,11 +27,16 @@ impl Watch {
         holds(applied.is_ok(), "a journal reads back", || format!("{id}: frame {number}: {applied:?}"))?;
         let continued = matches!(frame, Frame::Continued { .. });
         let due = std::mem::replace(&mut watched.continuing, false);
-        holds(continued == due, "a flow that goes on as another begins a fresh journal", || {
-            format!("{id}: {frame:?}")
-        })?;
+        let down = std::mem::replace(&mut watched.stepped_down, false);
+        holds(
+            continued == due || (continued && down),
+            "a flow that goes on as another begins a fresh journal",
+            || format!("{id}: {frame:?}"),
+        )?;
         match frame {
             Frame::Call { entry, at, request } => {
+                let late = watched.segment_due;
+                holds(late.is_none(), super::replays::SEGMENT, || format!("{id}: {late:?} calls without"))?;
                 let run = watched.run.as_mut().filter(|_| watched.gone.is_some());
                 let tidied = run.map_or(0, |run| {
                     run.tidied += 1;
@@ -39,6 +44,7 @@ impl Watch {
                 });
                 holds(tidied <= MAX_TIDY_CALLS, TIDY, || format!("{id}: {tidied} calls"))?;
                 watched.released = unhealthy;
+                watched.pressed.clear();
                 let awaited = sync || unhealthy || watched.gone.is_some() || !request.acts();
                 let bad = cordboard_core::flow::check(&request).is_err();
                 let (pending, acts) = (watched.pending.is_some(), request.acts());
@@ -51,6 +57,7 @@ impl Watch {
                 if done {
                     self.acted(id, Request::acts, true)?;
                 }
+                self.returned.insert(id);
                 let pending = self.live(id)?.pending.take();
                 let secret =
                     matches!(&pending, Some(Pending { request: Request::Ask(question), .. }) if question.secret);
@@ -59,6 +66,7 @@ impl Watch {
                     Reply::Answer(Answer::NoMatch(keys)) => keys.chars().any(|key| key != '*'),
                     _ => false,
                 };
+                self.keys_counted(id, pending.as_ref(), &reply)?;
                 holds(!secret || !open, "a secret's digits are not kept", || format!("{id}: {reply:?}"))?;
                 // Nobody waits for the answer any more.
                 self.lookups.retain(|_, (contact, _)| *contact != id);
@@ -70,12 +78,37 @@ impl Watch {
                 let fit = pending.as_ref().is_some_and(|pending| pending.entry == entry);
                 holds(fit, "an outcome is that of the pending call", || format!("{id}: {entry}, {pending:?}"))
             }
-            Frame::Opened(_)
-            | Frame::Segment { .. }
-            | Frame::External { .. }
-            | Frame::Closed { .. }
-            | Frame::Continued { .. } => Ok(()),
+            Frame::Segment { version, .. } => self.segment(id, version),
+            Frame::AskedAnew { entry, at, request } => self.asked_anew(id, entry, at, request),
+            Frame::External { act, .. } => {
+                watched.stepped_down = matches!(act, External::SteppedDown(_));
+                Ok(())
+            }
+            Frame::Opened(_) | Frame::Closed { .. } | Frame::Continued { .. } => Ok(()),
         }
+    }
+
+    /// Whichever version is answered, all that was typed is in the answer, after what was typed ahead.
+    fn keys_counted(&mut self, id: ContactId, pending: Option<&Pending>, reply: &Reply) -> Held {
+        let Some(Pending { request: Request::Ask(question), .. }) = pending else { return Ok(()) };
+        let mut pressed = std::mem::take(&mut self.live(id)?.pressed);
+        let all = match reply {
+            Reply::Answer(Answer::Digits(typed)) => {
+                if question.digits.as_ref().is_some_and(|rule| rule.terminator == pressed.chars().last()) {
+                    pressed.pop();
+                }
+                typed.ends_with(&pressed)
+            }
+            Reply::Answer(Answer::NoMatch(typed)) if question.secret => typed.len() >= pressed.len().saturating_sub(1),
+            Reply::Answer(Answer::NoMatch(typed)) => {
+                typed.ends_with(&pressed) || pressed.strip_suffix('#').is_some_and(|rest| typed.ends_with(rest))
+            }
+            Reply::Answer(Answer::SecretDigits(count)) => usize::from(*count) + 1 >= pressed.len(),
+            Reply::Answer(Answer::Silence) => pressed.is_empty(),
+            Reply::Answer(Answer::Choice(_)) => pressed.len() <= 2,
+            _ => true,
+        };
+        holds(all, "no key is lost", || format!("{id}: {pressed} pressed, {reply:?}"))
     }
 
     /// A talk, or the loss of the place, is told by the next wait.

@@ -5,10 +5,11 @@ mod calls;
 mod contacts;
 mod inspect;
 mod journals;
+mod replays;
 mod routing;
 
 use cordboard_core::board::{Effect, Input};
-use cordboard_core::config::{Settings, World};
+use cordboard_core::config::{Deployment, Settings};
 use cordboard_core::event::{Event, What};
 use cordboard_core::flow::{Request, SkillRequirement};
 use cordboard_core::ids::{
@@ -17,6 +18,7 @@ use cordboard_core::ids::{
 use cordboard_core::journal::Journal;
 use cordboard_core::record::EndReason;
 use cordboard_core::time::Timestamp;
+use replays::Rehearsing;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,10 +68,25 @@ struct Watched {
     /// The store failed since the pending call was written: nothing waits for it.
     released: bool,
     pending: Option<Pending>,
+    /// Keys pressed since the pending question was asked.
+    pressed: String,
     run: Option<Run>,
+    /// The run has no instance, until its call returns.
+    asleep: bool,
     version: Option<Version>,
+    /// What it ran before it went over to that.
+    predecessor: Option<Version>,
+    rehearsal: Option<Rehearsing>,
+    /// How far down the ladder: 0 its own flow, 1 the version before, 2 the safe flow, 3 the board.
+    rung: u8,
+    /// A segment was begun, and its run was not started yet.
+    begun: bool,
+    /// Who has to begin a segment before the next call.
+    segment_due: Option<Version>,
     /// The flow goes on as another: its journal ends here.
     continuing: bool,
+    /// The flow failed: the safe flow may begin a fresh journal here.
+    stepped_down: bool,
     /// Since when the person is gone, or was sent away.
     gone: Option<Timestamp>,
     /// Waits in a queue; an offer doesn't change it.
@@ -136,7 +153,13 @@ pub struct Watch {
     offered: Option<LegId>,
     /// The call that the input in hand must be the end of.
     ending: Option<LegId>,
-    deployments: BTreeMap<DeploymentName, (World, Version)>,
+    deployments: BTreeMap<DeploymentName, Deployment>,
+    /// Contacts whose call returned with the input in hand.
+    returned: BTreeSet<ContactId>,
+    /// What the input in hand says of a rehearsal that is not expected to say anything.
+    stale: Option<(ContactId, RunId)>,
+    /// The input in hand is to make room.
+    hibernating: bool,
     /// Every version that was ever deployed.
     known: BTreeSet<Version>,
     unloaded: BTreeSet<Version>,
@@ -169,12 +192,15 @@ impl Watch {
     pub fn step(&mut self, now: Timestamp, input: &Input, effects: &[Effect]) -> Result<(), Broken> {
         holds(now >= self.now, "time goes forwards", || format!("{now} after {}", self.now))?;
         self.now = now;
+        self.stale = None;
+        self.hibernating = matches!(input, Input::Hibernate { .. });
         self.input(input)?;
         effects.iter().try_for_each(|effect| self.effect(effect))?;
         if let Some(leg) = self.ending.take() {
             let over = self.legs.get(&leg).is_none_or(|leg| leg.over);
             holds(over, "a call without media, or ended by an operator, is over at once", || format!("leg {leg}"))?;
         }
+        self.told_all()?;
         if let Some(leg) = self.offered.take() {
             holds(self.legs.contains_key(&leg), "an offered call is taken or refused", || format!("leg {leg}"))?;
         }
@@ -206,11 +232,12 @@ impl Watch {
             }
             Input::FlowEnded { contact, run, .. } => {
                 if self.run(*contact, *run).is_some()
-                    && let Some(contact) = self.contacts.get_mut(contact)
+                    && let Some(contact) = self.contacts.get_mut(contact).filter(|contact| !contact.asleep)
                 {
                     contact.run = None;
                 }
             }
+            Input::Rehearsed { contact, run, result } => self.rehearsed(*contact, *run, result),
             Input::LookedUp { lookup, .. } => {
                 self.lookups.remove(lookup);
             }
@@ -246,6 +273,8 @@ impl Watch {
             | Input::PhoneGone(_)
             | Input::AgentWants(..)
             | Input::SetAttribute { .. }
+            | Input::Migrate(_)
+            | Input::Hibernate { .. }
             | Input::PutEntryPoint(_)
             | Input::RemoveEntryPoint(_) => {}
         }
@@ -256,9 +285,11 @@ impl Watch {
     fn set_up(&mut self, input: &Input) {
         match input {
             Input::PutDeployment(deployment) => {
-                self.unloaded.remove(&deployment.version);
-                self.known.insert(deployment.version);
-                self.deployments.insert(deployment.name.clone(), (deployment.world, deployment.version));
+                for version in deployment.previous.into_iter().chain([deployment.version]) {
+                    self.unloaded.remove(&version);
+                    self.known.insert(version);
+                }
+                self.deployments.insert(deployment.name.clone(), deployment.clone());
             }
             Input::RemoveDeployment(name) => {
                 self.deployments.remove(name);
@@ -285,6 +316,9 @@ impl Watch {
     fn effect(&mut self, effect: &Effect) -> Held {
         match effect {
             Effect::StartFlow { .. } | Effect::ReplyFlow { .. } | Effect::CancelFlow { .. } => self.flow(effect),
+            Effect::Rehearse(wanted) => self.rehearse(wanted),
+            Effect::RehearseOn { contact, run, past } => self.rehearse_on(*contact, *run, past),
+            Effect::TakeOver { contact, run } => self.take_over(*contact, *run),
             Effect::RingLeg(_)
             | Effect::AnswerLeg(_)
             | Effect::RejectLeg { .. }
@@ -330,6 +364,9 @@ impl Watch {
                 | What::TalkEnded { .. },
                 Some(id),
             ) => self.queued(id, &event.what),
+            (What::Descended { .. } | What::SteppedDown { .. } | What::Migrated { .. }, Some(id)) => {
+                self.descended(id, &event.what)
+            }
             (_, Some(id)) => self.live(id).map(|_| ()),
             (_, None) => Ok(()),
         }
