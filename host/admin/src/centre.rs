@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use cordboard_core::agent::WantedState;
-use cordboard_core::board::{AgentView, ContactView, QueueView};
-use cordboard_core::config::{Agent, EntryPoint, Queue, Settings, World};
+use cordboard_core::board::{AgentView, ContactView, QueueView, Tally};
+use cordboard_core::config::{Agent, EntryPoint, MigrationPolicy, Queue, Settings, World};
 use cordboard_core::decision::Decision;
 use cordboard_core::event::Event;
 use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, QueueName, Version};
@@ -130,6 +130,10 @@ pub struct DeploymentSpec {
     pub step_cpu_ms: Option<u32>,
     /// Where a crm plugin may connect: `http://HOST:PORT`.
     pub egress: Vec<String>,
+    /// What becomes of contacts in progress. No part of the version.
+    pub migration: MigrationPolicy,
+    /// Whether an open question may be asked anew by the new version. No part of the version.
+    pub ask_anew: bool,
 }
 
 /// A deployment and how it does.
@@ -147,6 +151,25 @@ pub struct Deployment {
     pub failure: Option<String>,
     /// Contacts in progress by version, older versions of this deployment included.
     pub contacts: BTreeMap<Version, u32>,
+    /// What served before, and steps in where the version fails.
+    pub previous: Option<Version>,
+    /// What became of those who were to go over to the version.
+    pub moved: Tally,
+}
+
+/// A contact's journal, gone through by the version that its last entries are from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// Which version.
+    pub version: Version,
+    /// Entries there are.
+    pub entries: u64,
+    /// Entries it went through.
+    pub reached: u64,
+    /// Where it did something else, or how it failed; none if it agreed.
+    pub parted: Option<String>,
+    /// Secret answers that nobody knows any more, and that zeros stood in for (journal rule 20).
+    pub substituted: u64,
 }
 
 /// Where calls may come from.
@@ -305,6 +328,10 @@ pub trait Centre: Send + Sync + 'static {
     async fn decisions(&self, id: ContactId) -> Result<Vec<Decision>, Refusal>;
     /// Ends a contact in progress.
     async fn end_contact(&self, id: ContactId) -> Result<(), Refusal>;
+    /// Lets a contact in progress go over to the version that its deployment serves. How that went is an event.
+    async fn migrate_contact(&self, id: ContactId) -> Result<(), Refusal>;
+    /// Goes through a contact's journal as far as it is written, without any effect.
+    async fn replay_contact(&self, id: ContactId) -> Result<Replayed, Refusal>;
     /// Sets an attribute of a contact in progress.
     async fn set_attribute(&self, id: ContactId, name: String, value: String) -> Result<(), Refusal>;
 

@@ -79,6 +79,11 @@ impl Past {
         self.substituted
     }
 
+    /// Whether no call is left in it.
+    pub fn over(&self) -> bool {
+        self.entries.iter().skip(self.next).all(|entry| matches!(entry.as_ref(), Entry::External { .. }))
+    }
+
     /// How many entries were gone through.
     pub const fn reached(&self) -> u64 {
         self.next as u64

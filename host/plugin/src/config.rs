@@ -15,6 +15,8 @@ pub struct PluginConfig {
     pub max_memory_bytes: u64,
     /// CPU time of one step between two host calls, in milliseconds, unless a version's limits say otherwise.
     pub step_cpu_ms: u32,
+    /// CPU time in which an instance has to go through a contact's past, in milliseconds.
+    pub replay_cpu_ms: u32,
     /// Where compiled artefacts may be kept. Not used yet: an artefact is native code, and loading one that is not
     /// authenticated would be running whatever someone put there.
     pub artefact_dir: Option<PathBuf>,
@@ -38,6 +40,7 @@ impl Default for PluginConfig {
             max_flow_instances: 1000,
             max_memory_bytes: 256 << 20,
             step_cpu_ms: 200,
+            replay_cpu_ms: 2_000,
             artefact_dir: None,
             scorer_deadline_ms: 50,
             crm_pool: 32,

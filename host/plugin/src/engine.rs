@@ -16,6 +16,8 @@ pub(crate) const MAX_TABLE_ELEMENTS: u32 = 65_536;
 
 /// Instances of scorers, crm plugins and trials that have their own room beside the flows'.
 const RESERVED_INSTANCES: u32 = 128;
+/// Rehearsals at once, of those.
+pub(crate) const REHEARSALS: usize = 32;
 /// Memory mappings that an instance takes, measured with parked Rust flows (about 7), with some reserve; and what the
 /// process needs besides.
 const MAPPINGS_PER_INSTANCE: u64 = 12;
@@ -92,8 +94,12 @@ fn check(settings: &PluginConfig) -> Result<(), HostError> {
     if !(1 << 20..=1 << 30).contains(&settings.max_memory_bytes) {
         return wrong("max_memory_bytes", "not within 1 MiB to 1 GiB");
     }
-    if settings.step_cpu_ms == 0 || settings.scorer_deadline_ms == 0 || settings.crm_pool == 0 {
-        return wrong("step_cpu_ms, scorer_deadline_ms, crm_pool", "none of them may be 0");
+    if settings.step_cpu_ms == 0
+        || settings.replay_cpu_ms == 0
+        || settings.scorer_deadline_ms == 0
+        || settings.crm_pool == 0
+    {
+        return wrong("step_cpu_ms, replay_cpu_ms, scorer_deadline_ms, crm_pool", "none of them may be 0");
     }
     Ok(())
 }
@@ -148,6 +154,22 @@ impl Drop for Ticker {
     fn drop(&mut self) {
         self.stop.store(true, Relaxed);
     }
+}
+
+/// Niced threads for rehearsals: they must not be felt by anyone who talks.
+pub(crate) fn rehearsal_threads() -> Result<tokio::runtime::Runtime, HostError> {
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads((processors / 4).max(1))
+        .thread_name("rehearsal")
+        .on_thread_start(|| {
+            if let Err(error) = rustix::process::nice(10) {
+                tracing::warn!(%error, "a rehearsal thread could not lower its priority");
+            }
+        })
+        .enable_time()
+        .build()
+        .map_err(HostError::Thread)
 }
 
 /// Niced threads that compile: half the processors, so that an upload never takes the machine from calls.

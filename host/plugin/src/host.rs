@@ -8,7 +8,7 @@ use crate::config::{EgressRule, LoadSpec, PluginConfig};
 use crate::crm::{CrmRole, Directory, check_rules};
 use crate::engine::{self, Capacity, Ticker};
 use crate::error::{HostError, LoadError, ScoreError, UploadError};
-use crate::flow::{self, FlowHandle, FlowMessage, FlowPort, FlowStart, Program};
+use crate::flow::{self, FlowHandle, FlowMessage, FlowPort, FlowStart, Places, Program};
 use crate::guest::Guest;
 use crate::scorer::{ScoreInput, Scored, ScorerProgram};
 use crate::verify::{self, PluginInfo, World};
@@ -35,9 +35,12 @@ struct Inner {
     linkers: Linkers,
     versions: Mutex<Versions>,
     flow_slots: Arc<Semaphore>,
+    rehearsal_slots: Arc<Semaphore>,
+    flow_memory: Arc<AtomicU64>,
     compiler: Arc<rayon::ThreadPool>,
     compile_turn: Arc<Semaphore>,
     runtime: Option<Runtime>,
+    rehearsals: Option<Runtime>,
     _ticker: Ticker,
 }
 
@@ -107,7 +110,7 @@ impl Drop for InUse {
 impl Drop for Inner {
     fn drop(&mut self) {
         // Not in place: the last copy may be dropped on an async thread, which must not block.
-        if let Some(runtime) = self.runtime.take() {
+        for runtime in [self.runtime.take(), self.rehearsals.take()].into_iter().flatten() {
             runtime.shutdown_background();
         }
     }
@@ -134,9 +137,12 @@ impl PluginHost {
             linkers,
             versions: Mutex::default(),
             flow_slots: Arc::new(Semaphore::new(capacity.flow_instances as usize)),
+            flow_memory: Arc::default(),
+            rehearsal_slots: Arc::new(Semaphore::new(engine::REHEARSALS)),
             compiler: Arc::new(engine::compile_threads()?),
             compile_turn: Arc::new(Semaphore::new(1)),
             runtime: Some(runtime),
+            rehearsals: Some(engine::rehearsal_threads()?),
             _ticker: Ticker::start(&engine)?,
             engine,
             settings,
@@ -226,13 +232,29 @@ impl PluginHost {
 
     /// Runs a flow for a contact. Never fails here: what goes wrong arrives as [`FlowMessage::Ended`]. The capacity of
     /// `messages` is the shell's to choose; a full one parks the flow.
+    ///
+    /// With a `past`, it goes through that first and is live at its end: a version that was put to sleep, or one that
+    /// steps in for another. Where it does something else, it ends as `Diverged`.
     pub fn start_flow(&self, version: Version, start: FlowStart, messages: mpsc::Sender<FlowMessage>) -> FlowHandle {
-        let program = self.0.flow_program(version);
-        let (program, hold) = match program {
-            Ok((program, hold)) => (Ok(program), Some(hold)),
-            Err(text) => (Err(text), None),
-        };
-        flow::spawn(self.0.runtime(), program, start, messages, hold)
+        flow::spawn(&self.0.places(), self.0.flow_program(version), start, messages)
+    }
+
+    /// Lets a version go through a contact's past beside whatever runs for it, on threads of low priority and with a
+    /// bound on its CPU time: [`FlowMessage::Rehearsed`] tells where it stopped or how it failed. It has no way to
+    /// anything but its past until [`FlowHandle::take_over`].
+    pub fn rehearse(&self, version: Version, start: FlowStart, messages: mpsc::Sender<FlowMessage>) -> FlowHandle {
+        flow::spawn_rehearsal(&self.0.places(), self.0.flow_program(version), start, messages)
+    }
+
+    /// How many flow instances there are, of [`Capacity::flow_instances`](crate::Capacity).
+    pub fn flow_instances(&self) -> u32 {
+        let free = u32::try_from(self.0.flow_slots.available_permits()).unwrap_or(u32::MAX);
+        self.0.capacity.flow_instances.saturating_sub(free)
+    }
+
+    /// Linear memory of all flow instances together, in bytes.
+    pub fn flow_memory(&self) -> u64 {
+        self.0.flow_memory.load(Relaxed)
     }
 
     /// Scores agents for contacts. An instance is kept between decisions and made anew when the columns change or
@@ -287,15 +309,23 @@ impl Inner {
         self.runtime.as_ref().map(Runtime::handle).expect("the runtime is there until the host is dropped")
     }
 
-    /// A flow's program with all that a run of it holds: its version, and its place among the flows.
-    fn flow_program(&self, version: Version) -> Result<(Arc<Program>, impl Send + 'static), String> {
+    fn places(&self) -> Places {
+        let rehearsals = self.rehearsals.as_ref().map_or_else(|| self.runtime(), Runtime::handle);
+        Places {
+            guests: self.runtime().clone(),
+            rehearsals: rehearsals.clone(),
+            flow_slots: Arc::clone(&self.flow_slots),
+            rehearsal_slots: Arc::clone(&self.rehearsal_slots),
+        }
+    }
+
+    /// A flow's program, and what keeps its version in memory.
+    fn flow_program(&self, version: Version) -> flow::Startable {
         let loaded = self.get(version).ok_or_else(|| format!("version {} isn't loaded", version.short()))?;
         let program = match &loaded.program {
             Kind::Flow(program) => Arc::clone(program),
             Kind::Scorer(_) | Kind::Crm(_) => return Err(format!("version {} is no flow", version.short())),
         };
-        let slot = Arc::clone(&self.flow_slots).try_acquire_owned();
-        let slot = slot.map_err(|_| format!("no room: {} flows run already", self.capacity.flow_instances))?;
-        Ok((program, (InUse::new(loaded), slot)))
+        Ok((program, Box::new(InUse::new(loaded))))
     }
 }

@@ -213,7 +213,10 @@ fn failed(store: &Store<Guest<()>>, error: &wasmtime::Error, deadline_ms: u32) -
     match failure(store.data().limit_hit(), error) {
         RunEnd::Deadline => ScoreError::Deadline(deadline_ms),
         RunEnd::Limit(text) => ScoreError::Limit(text),
-        RunEnd::Trap(text) | RunEnd::GuestError(text) | RunEnd::NotStarted(text) => ScoreError::Trap(text),
+        RunEnd::Trap(text) | RunEnd::GuestError(text) | RunEnd::NotStarted(text) | RunEnd::NoRoom(text) => {
+            ScoreError::Trap(text)
+        }
+        RunEnd::Diverged(what) => ScoreError::Trap(what.to_string()),
         RunEnd::Returned(_) => ScoreError::Trap("it ended".into()),
     }
 }

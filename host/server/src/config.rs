@@ -102,6 +102,11 @@ pub struct Plugins {
     pub memory_mib: u32,
     /// CPU time between two host calls; a flow that needs more is ended. 1 to 10,000 ms.
     pub step_cpu_ms: u32,
+    /// A flow that waits so long sleeps: its instance is made anew from the journal when its contact moves. 0: only
+    /// where room or memory is short. At most 86,400 s.
+    pub hibernate_after_s: u64,
+    /// Linear memory of all flow instances together, in MiB; with more, those that waited longest sleep.
+    pub flow_memory_mib: u64,
 }
 
 /// `[shutdown]`
@@ -165,7 +170,14 @@ impl Default for Store {
 
 impl Default for Plugins {
     fn default() -> Self {
-        Self { threads: 1, max_flow_instances: 2_000, memory_mib: 64, step_cpu_ms: 200 }
+        Self {
+            threads: 1,
+            max_flow_instances: 2_000,
+            memory_mib: 64,
+            step_cpu_ms: 200,
+            hibernate_after_s: 60,
+            flow_memory_mib: 2_048,
+        }
     }
 }
 
@@ -234,7 +246,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let bounds: [(&'static str, u64, u64, u64); 13] = [
+        let bounds: [(&'static str, u64, u64, u64); 15] = [
             ("sip.calls_per_second", self.sip.calls_per_second.into(), 1, 10_000),
             ("sip.max_calls", self.sip.max_calls.into(), 1, 100_000),
             ("sip.max_message_bytes", self.sip.max_message_bytes as u64, 1_024, 8_192),
@@ -248,6 +260,8 @@ impl Config {
             ("plugins.max_flow_instances", self.plugins.max_flow_instances.into(), 1, 8_000),
             ("plugins.memory_mib", self.plugins.memory_mib.into(), 1, 1_024),
             ("plugins.step_cpu_ms", self.plugins.step_cpu_ms.into(), 1, 10_000),
+            ("plugins.hibernate_after_s", self.plugins.hibernate_after_s, 0, 86_400),
+            ("plugins.flow_memory_mib", self.plugins.flow_memory_mib, 16, 1 << 20),
         ];
         let [first, last] = self.media.ports;
         let ports = ("media.ports (the last)", u64::from(last), u64::from(first), 65_535);

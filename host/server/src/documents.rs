@@ -149,6 +149,8 @@ pub struct EntryPointDocument {
     name: String,
     numbers: Vec<String>,
     deployment: String,
+    #[serde(default)]
+    safe_flow: Option<String>,
     fallback_queue: Option<String>,
 }
 
@@ -158,6 +160,7 @@ impl From<&EntryPoint> for EntryPointDocument {
             name: entry.name.to_string(),
             numbers: entry.numbers.clone(),
             deployment: entry.deployment.to_string(),
+            safe_flow: entry.safe_flow.as_ref().map(ToString::to_string),
             fallback_queue: entry.fallback_queue.as_ref().map(ToString::to_string),
         }
     }
@@ -171,6 +174,7 @@ impl TryFrom<EntryPointDocument> for EntryPoint {
             name: kept.name.parse()?,
             numbers: kept.numbers,
             deployment: kept.deployment.parse()?,
+            safe_flow: kept.safe_flow.map(|name| name.parse()).transpose()?,
             fallback_queue: kept.fallback_queue.map(|name| name.parse()).transpose()?,
         })
     }
@@ -226,6 +230,30 @@ pub(crate) struct DeploymentDocument {
     pub step_cpu_ms: Option<u32>,
     /// Where a directory may connect: `http://127.0.0.1:8085`.
     pub egress: Vec<String>,
+    /// Contacts in progress go over to the version.
+    #[serde(default)]
+    pub migrate: bool,
+    /// Open questions may be asked anew.
+    #[serde(default)]
+    pub ask_anew: bool,
+    /// The version that served before.
+    #[serde(default)]
+    pub previous: Option<String>,
+}
+
+/// What a version is made of, as kept for as long as journals may name it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct VersionDocument {
+    /// The component's digest.
+    pub plugin: String,
+    /// The world the component targets.
+    pub world: String,
+    /// What the plugin reads as its configuration.
+    pub config: BTreeMap<String, String>,
+    /// Linear memory, in MiB.
+    pub memory_mib: u32,
+    /// CPU time of one step.
+    pub step_cpu_ms: u32,
 }
 
 /// A plugin, as kept. Its component is a blob named by its digest.

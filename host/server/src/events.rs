@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// Events kept for readers who come back, and of them those with a profile: these can be large.
 const KEPT: usize = 4_096;
@@ -115,6 +115,11 @@ fn log(number: u64, event: &Event) {
     let contact = event.contact.map(|contact| contact.to_string());
     match &event.what {
         What::StoreHealth { healthy: false, reason } => warn!("new contacts are refused: {reason}"),
+        What::Descended { rung, reason, .. } => warn!(contact, rung, "the flow failed: {reason}"),
+        // Journal rule 17: the same version did something else than it did before.
+        What::FlowEnded { failure: Some(("wake-diverged", what)), .. } => {
+            error!(contact, "a flow that was put to sleep did not wake as it was: {what}");
+        }
         What::SteppedDown { reason, .. } => warn!(contact, "the flow failed, the safe flow takes over: {reason}"),
         What::Refused { cause: "emergency", dialled, .. } => {
             warn!(number = dialled.number, "an emergency call was refused: no emergency route is set up");

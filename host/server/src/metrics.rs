@@ -125,6 +125,11 @@ impl Counting {
                 let how = failure.as_ref().map_or("returned", |(kind, _)| kind);
                 counter!("cordboard_flow_runs_total", "end" => how).increment(1);
             }
+            What::Migrated { .. } => counter!("cordboard_migrations_total", "outcome" => "migrated").increment(1),
+            What::NotMigrated { outcome, .. } => {
+                counter!("cordboard_migrations_total", "outcome" => *outcome).increment(1);
+            }
+            What::Descended { rung, .. } => counter!("cordboard_descended_total", "rung" => *rung).increment(1),
             What::SteppedDown { .. } => counter!("cordboard_stepped_down_total").increment(1),
             What::AgentChanged { agent, state } => self.agent(agent, state),
             What::StoreHealth { healthy, .. } => gauge!("cordboard_store_healthy").set(u8::from(*healthy)),

@@ -149,6 +149,7 @@ async fn start(config: &Config) -> Result<Host> {
     };
     parts.events.log();
     tokio::spawn(metrics::look_after(parts.metrics.clone()));
+    tokio::spawn(shell::hibernation::follow(parts.board.clone(), parts.plugins.clone(), hibernation(config)));
     let sources = Sources { commands, sip: sip_received, media: media_received, flows: flows_received };
     let shell = tokio::spawn(shell::run(board, clock, sources, performer(&parts, flow_messages, keep)));
     serve_admin(config, parts, token, shell, writer).await
@@ -276,6 +277,13 @@ fn plugin_config(config: &Config) -> PluginConfig {
         step_cpu_ms: config.plugins.step_cpu_ms,
         max_component_bytes: config.admin.max_upload_mib << 20,
         ..PluginConfig::default()
+    }
+}
+
+const fn hibernation(config: &Config) -> shell::hibernation::Bounds {
+    shell::hibernation::Bounds {
+        idle_ms: config.plugins.hibernate_after_s * 1_000,
+        memory_bytes: config.plugins.flow_memory_mib << 20,
     }
 }
 

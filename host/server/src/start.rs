@@ -4,13 +4,13 @@
 use crate::centre::{HostLimits, PhoneSecrets, kept_agent, load_spec, sip_trunk, version};
 use crate::documents::{
     AgentDocument, DeploymentDocument, EntryPointDocument, PromptDocument, QueueDocument, SettingsDocument,
-    TrunkDocument, decode,
+    TrunkDocument, VersionDocument, decode,
 };
 use crate::prompts::PromptLibrary;
 use anyhow::{Context as _, Result, anyhow};
 use cordboard_core::board::{Board, Input};
-use cordboard_core::config::{self, EntryPoint, Queue, Settings};
-use cordboard_core::ids::{ContactId, DeploymentName, Digest, TenantId};
+use cordboard_core::config::{self, EntryPoint, Queue, Settings, World};
+use cordboard_core::ids::{ContactId, DeploymentName, Digest, TenantId, Version};
 use cordboard_core::journal::interrupted;
 use cordboard_core::time::Timestamp;
 use cordboard_media::Clip;
@@ -106,7 +106,28 @@ impl Kept<'_> {
         let version = version(&spec, limits);
         let load = load_spec(&spec, component.into(), limits)?;
         plugins.load(version, load).await?;
-        Ok(config::Deployment { name: name.clone(), world, version })
+        let previous = match kept.previous().filter(|_| world == World::Flow) {
+            Some(previous) => match self.version(previous, plugins, limits).await {
+                Ok(()) => Some(previous),
+                Err(cause) => {
+                    warn!(deployment = %name, version = %previous.short(), "what served before can't step in: {cause:#}");
+                    None
+                }
+            },
+            None => None,
+        };
+        let (migration, ask_anew) = (spec.migration, spec.ask_anew);
+        Ok(config::Deployment { name: name.clone(), world, version, previous, migration, ask_anew })
+    }
+
+    async fn version(&self, version: Version, plugins: &PluginHost, limits: HostLimits) -> Result<()> {
+        let kept = self.rooms.documents.get(self.tenant, DocumentKind::Version, &version.to_string()).await?;
+        let kept: VersionDocument = decode(&kept.context("nothing is known of it any more")?.body)?;
+        let spec = kept.read().ok_or_else(|| anyhow!("its document is malformed"))?;
+        let component = self.rooms.blobs.get(self.tenant, &spec.plugin).await?;
+        let component = component.with_context(|| format!("the component {} is gone", spec.plugin))?;
+        plugins.load(version, load_spec(&spec, component.into(), limits)?).await?;
+        Ok(())
     }
 
     /// The trunks.

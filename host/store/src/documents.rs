@@ -57,6 +57,8 @@ kinds! {
     Credential = "credential",
     /// A trunk.
     Trunk = "trunk",
+    /// What a version is made of, by its digest: journals name it.
+    Version = "version",
 }
 
 impl fmt::Display for DocumentKind {

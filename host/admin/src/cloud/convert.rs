@@ -68,6 +68,9 @@ impl From<&What> for Data {
             What::TalkEnded { agent, queue, talked_ms, by } => {
                 Self::TalkEnded { agent: agent.into(), queue: queue.into(), talked_ms, by }
             }
+            What::Migrated { from, to, entry } => Self::Migrated { from: from.to_string(), to: to.to_string(), entry },
+            What::NotMigrated { to, outcome, detail } => Self::NotMigrated { to: to.to_string(), outcome, detail },
+            What::Descended { rung, version, reason } => Self::Descended { rung, version: version.to_string(), reason },
             What::FlowEnded { end, failure } => Self::FlowEnded {
                 end: end.as_ref().map(SaidEnd::from),
                 failure: failure.map(|(kind, detail)| Failure { kind, detail }),

@@ -157,6 +157,33 @@ pub(crate) enum Data {
         /// By whom it was ended: `person`, `agent` or `other`.
         by: &'static str,
     },
+    /// `contact.migrated`: the contact went over to another version of its flow, in the middle of a call.
+    Migrated {
+        /// From this version.
+        from: String,
+        /// To this one.
+        to: String,
+        /// While it waited in this entry of its journal.
+        entry: u64,
+    },
+    /// `contact.not-migrated`: the contact stays with the version it has.
+    NotMigrated {
+        /// Which it was to get.
+        to: String,
+        /// `diverged`, `moved-on`, `failed` or `refused`.
+        outcome: &'static str,
+        /// Why.
+        detail: String,
+    },
+    /// `contact.descended`: the flow failed, and something else goes on in its place.
+    Descended {
+        /// `predecessor` or `safe-flow`.
+        rung: &'static str,
+        /// The version that goes on.
+        version: String,
+        /// Why.
+        reason: String,
+    },
     /// `contact.flow-ended`: a flow's run ended.
     FlowEnded {
         /// How it said it ended; null if it failed.
@@ -264,7 +291,7 @@ pub(crate) struct SaidEnd {
 /// How a flow failed.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Failure {
-    /// `guest-error`, `trap`, `deadline`, `limit` or `not-started`.
+    /// `guest-error`, `trap`, `deadline`, `limit`, `not-started`, `no-room`, `diverged` or `wake-diverged`.
     pub(super) kind: &'static str,
     /// In words.
     pub(super) detail: String,
@@ -290,6 +317,9 @@ pub(super) const fn kind(what: &What) -> &'static str {
         What::OfferEnded { .. } => "contact.offer-ended",
         What::Connected { .. } => "contact.connected",
         What::TalkEnded { .. } => "contact.talk-ended",
+        What::Migrated { .. } => "contact.migrated",
+        What::NotMigrated { .. } => "contact.not-migrated",
+        What::Descended { .. } => "contact.descended",
         What::FlowEnded { .. } => "contact.flow-ended",
         What::SteppedDown { .. } => "contact.stepped-down",
         What::Ended { .. } => "contact.ended",

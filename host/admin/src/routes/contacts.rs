@@ -40,6 +40,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list_contacts))
         .routes(routes!(get_contact))
         .routes(routes!(end_contact))
+        .routes(routes!(migrate_contact))
+        .routes(routes!(replay_contact))
         .routes(routes!(put_attribute))
 }
 
@@ -98,6 +100,61 @@ async fn get_contact(State(app): State<App>, Named(id): Named<ContactId>) -> Res
 async fn end_contact(State(app): State<App>, Named(id): Named<ContactId>) -> Result<StatusCode, Problem> {
     app.change(move |centre| async move { centre.end_contact(id).await }).await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// Lets a contact in progress go over to the version that its deployment serves.
+///
+/// The version goes through the contact's journal first; where it agrees, it takes over the call that the contact waits
+/// in. How that went is an event: `contact.migrated` or `contact.not-migrated`.
+#[utoipa::path(
+    post, path = "/v1/contacts/{id}/migrate", tag = "contacts", params(("id" = String, Path)),
+    responses(
+        (status = 202, description = "It is being tried."),
+        (status = 409, description = "The contact has ended: `not-now`.", body = Details,
+            content_type = "application/problem+json"),
+    ),
+)]
+async fn migrate_contact(State(app): State<App>, Named(id): Named<ContactId>) -> Result<StatusCode, Problem> {
+    app.change(move |centre| async move { centre.migrate_contact(id).await }).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// A journal, gone through again.
+#[derive(Serialize, ToSchema)]
+struct Replayed {
+    /// By the version that its last entries are from.
+    version: String,
+    /// Entries there are, of the contact's latest flow.
+    entries: u64,
+    /// Entries that the version went through.
+    reached: u64,
+    /// Whether it did what the journal says.
+    agreed: bool,
+    /// Where it did something else, or how it failed.
+    parted: Option<String>,
+    /// Secret answers that zeros stood in for.
+    substituted: u64,
+}
+
+/// Goes through a contact's journal once more, without any effect.
+#[utoipa::path(
+    post, path = "/v1/contacts/{id}/replay", tag = "contacts", params(("id" = String, Path)),
+    responses(
+        (status = 200, body = Replayed),
+        (status = 409, description = "Its version is gone, or nothing ran: `not-now`.", body = Details,
+            content_type = "application/problem+json"),
+    ),
+)]
+async fn replay_contact(State(app): State<App>, Named(id): Named<ContactId>) -> Result<Json<Replayed>, Problem> {
+    let replayed = app.compile(move |centre| async move { centre.replay_contact(id).await }).await?;
+    Ok(Json(Replayed {
+        version: replayed.version.to_string(),
+        entries: replayed.entries,
+        reached: replayed.reached,
+        agreed: replayed.parted.is_none(),
+        parted: replayed.parted,
+        substituted: replayed.substituted,
+    }))
 }
 
 /// Sets an attribute of a contact in progress.

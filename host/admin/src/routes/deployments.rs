@@ -11,6 +11,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
+use cordboard_core::config::MigrationPolicy;
 use cordboard_core::ids::{DeploymentName, Digest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,6 +40,41 @@ struct DeploymentBody {
     /// CPU time between two host calls; the host's default if none.
     #[schema(minimum = 1, maximum = 60_000)]
     step_cpu_ms: Option<u32>,
+    /// What becomes of contacts in progress. No part of the version.
+    #[serde(default)]
+    migration: Migration,
+    /// With `migrate`: an open question that the new version asks otherwise is asked anew, rather than keeping the
+    /// contact with the old one. No part of the version.
+    #[serde(default)]
+    ask_anew: bool,
+}
+
+/// What becomes of contacts in progress when another version is deployed.
+#[derive(Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Migration {
+    /// They stay with the version they began with.
+    #[default]
+    Pin,
+    /// They go over to the new one where it agrees with their journal.
+    Migrate,
+}
+
+/// What became of the contacts that were to go over to the version.
+#[derive(Serialize, ToSchema)]
+struct Moved {
+    /// So many were to.
+    wanted: u64,
+    /// Went over.
+    migrated: u64,
+    /// The version does something else than their journal says.
+    diverged: u64,
+    /// Were further on each time it had caught up.
+    moved_on: u64,
+    /// The version failed.
+    failed: u64,
+    /// Were not tried.
+    refused: u64,
 }
 
 /// A deployment and how it does.
@@ -64,6 +100,14 @@ struct Deployment {
     failure: Option<String>,
     /// Contacts in progress by version, those of older versions included.
     contacts: BTreeMap<String, u32>,
+    /// What becomes of contacts in progress.
+    migration: Migration,
+    /// Whether an open question may be asked anew.
+    ask_anew: bool,
+    /// What served before, and steps in where the version fails.
+    previous: Option<String>,
+    /// Contacts that were to go over to the version.
+    moved: Moved,
     /// Which writing of the document this is.
     revision: u64,
 }
@@ -89,6 +133,20 @@ impl Deployment {
             version: deployment.version.to_string(),
             failure: deployment.failure,
             contacts: deployment.contacts.into_iter().map(|(version, n)| (version.to_string(), n)).collect(),
+            migration: match spec.migration {
+                MigrationPolicy::Pin => Migration::Pin,
+                MigrationPolicy::Migrate => Migration::Migrate,
+            },
+            ask_anew: spec.ask_anew,
+            previous: deployment.previous.map(|version| version.to_string()),
+            moved: Moved {
+                wanted: deployment.moved.wanted,
+                migrated: deployment.moved.migrated,
+                diverged: deployment.moved.diverged,
+                moved_on: deployment.moved.moved_on,
+                failed: deployment.moved.failed,
+                refused: deployment.moved.refused,
+            },
             revision,
         }
     }
@@ -121,6 +179,11 @@ impl DeploymentBody {
             memory_mib: self.memory_mib,
             step_cpu_ms: self.step_cpu_ms,
             egress: self.egress,
+            migration: match self.migration {
+                Migration::Pin => MigrationPolicy::Pin,
+                Migration::Migrate => MigrationPolicy::Migrate,
+            },
+            ask_anew: self.ask_anew,
         })
     }
 }
@@ -162,7 +225,8 @@ async fn get_deployment(State(app): State<App>, Named(name): Named<DeploymentNam
 
 /// Lets a version serve new contacts.
 ///
-/// It is compiled and tried first; contacts in progress go on with theirs. A refusal changes nothing.
+/// It is compiled and tried first; contacts in progress go on with theirs, or go over to it where it agrees with what
+/// they did so far, as `migration` says. A refusal changes nothing.
 #[utoipa::path(
     put, path = "/v1/deployments/{name}", tag = "deployments", request_body = DeploymentBody,
     params(("name" = String, Path), ("If-Match" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),

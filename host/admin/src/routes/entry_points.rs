@@ -26,7 +26,9 @@ struct EntryPointBody {
     numbers: Vec<String>,
     /// The flow deployment that answers.
     deployment: String,
-    /// Where the safe flow sends people if the flow fails; the default queue of the settings if none.
+    /// The flow deployment that takes over, with the contact's attributes, where the flow and its predecessor fail.
+    safe_flow: Option<String>,
+    /// Where people are sent if that fails as well, or there is none; the default queue of the settings if none.
     fallback_queue: Option<String>,
 }
 
@@ -39,7 +41,9 @@ struct EntryPoint {
     numbers: Vec<String>,
     /// The flow deployment that answers.
     deployment: String,
-    /// The safe flow's queue; null: the default queue of the settings.
+    /// The flow deployment that takes over where the flow and its predecessor fail.
+    safe_flow: Option<String>,
+    /// Where people are sent in the end; null: the default queue of the settings.
     fallback_queue: Option<String>,
     /// Which writing of the document this is.
     revision: u64,
@@ -58,6 +62,7 @@ impl EntryPoint {
             name: entry.name.into(),
             numbers: entry.numbers,
             deployment: entry.deployment.into(),
+            safe_flow: entry.safe_flow.map(String::from),
             fallback_queue: entry.fallback_queue.map(String::from),
             revision,
         }
@@ -80,6 +85,7 @@ impl EntryPointBody {
             name,
             numbers: self.numbers,
             deployment: bounds::name("deployment", self.deployment)?,
+            safe_flow: bounds::name_opt("safe_flow", self.safe_flow)?,
             fallback_queue: bounds::name_opt("fallback_queue", self.fallback_queue)?,
         })
     }

@@ -195,7 +195,16 @@ impl Centre for Fake {
         }
         let version = Digest::of(format!("{spec:?}").as_bytes());
         let contacts = [(version, 2)].into();
-        let deployment = Deployment { name: name.clone(), world: World::Flow, spec, version, failure: None, contacts };
+        let deployment = Deployment {
+            name: name.clone(),
+            world: World::Flow,
+            spec,
+            version,
+            failure: None,
+            contacts,
+            previous: None,
+            moved: Tally::default(),
+        };
         state.deployments.put(name.as_str(), deployment, expected)
     }
 

@@ -163,7 +163,7 @@ pub enum Input {
 }
 
 /// How a rehearsal went.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rehearsal {
     /// It did what the journal says, and would now wait in this entry.
     Agreed {

@@ -40,16 +40,18 @@ impl Board {
         self.retire(version);
     }
 
-    /// Unloads a version that nothing needs: no contact, no deployment, no look-up or decision under way.
-    pub(super) fn retire(&mut self, version: Version) {
-        let needed = !self.loaded.contains(&version)
-            || self.pins.contains_key(&version)
+    /// Whether something needs a version: a contact, a deployment, a rehearsal, a look-up or decision under way.
+    pub fn needs(&self, version: Version) -> bool {
+        self.pins.contains_key(&version)
             || self.holds.contains_key(&version)
             || self.deployments.values().any(|deployment| deployment.needs(version))
             || self.lookups.values().any(|in_flight| in_flight.version == version)
-            || self.queues.values().any(|line| line.asks(version));
-        if !needed {
-            self.loaded.remove(&version);
+            || self.queues.values().any(|line| line.asks(version))
+    }
+
+    /// Unloads a version that nothing needs.
+    pub(super) fn retire(&mut self, version: Version) {
+        if !self.needs(version) && self.loaded.remove(&version) {
             self.out.tell(None, What::VersionIdle { version });
             self.out.push(Effect::UnloadVersion(version));
         }

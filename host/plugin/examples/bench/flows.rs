@@ -23,7 +23,8 @@ pub(crate) fn start(host: &PluginHost, probe: Version, calls: usize) -> (FlowHan
         dialled: Address { number: Some(calls.to_string()), ..Address::default() },
         seed: 1,
         at: Timestamp(1_700_000_000_000_000),
-        first_entry: 0,
+        past: [].into(),
+        ask_anew: false,
     };
     (host.start_flow(probe, start, sender), messages)
 }

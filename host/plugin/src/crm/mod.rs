@@ -285,10 +285,11 @@ impl Directory {
         let text = match failure(store.data().limit_hit(), error) {
             RunEnd::Deadline => format!("the plugin used more than {} ms of CPU time in one step", self.step_cpu_ms),
             RunEnd::Limit(text) => format!("the plugin hit a limit: {text}"),
-            RunEnd::Trap(text) | RunEnd::GuestError(text) | RunEnd::NotStarted(text) => {
+            RunEnd::Trap(text) | RunEnd::GuestError(text) | RunEnd::NotStarted(text) | RunEnd::NoRoom(text) => {
                 format!("the plugin trapped: {text}")
             }
             RunEnd::Returned(_) => "the plugin ended".into(),
+            RunEnd::Diverged(what) => what.to_string(),
         };
         tracing::warn!(version = %self.version.short(), "a look-up failed: {text}");
         LookupError::Unavailable(shortened(&text, MAX_TEXT_BYTES))

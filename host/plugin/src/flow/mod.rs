@@ -1,19 +1,24 @@
 //! Running flows: one store a contact, parked in its host calls.
 
+mod gate;
 mod port;
 mod run;
 
 pub(crate) use port::FlowPort;
 #[allow(unreachable_pub, reason = "generated code re-exports them")]
 pub use port::{ContactHandle, WaitingHandle};
-pub(crate) use run::{Program, failure, no_room, spawn};
+pub(crate) use run::{Program, Startable, failure, no_room, spawn, spawn_rehearsal};
 
 use crate::guest::LogLevel;
+use cordboard_core::board::Rehearsal;
 use cordboard_core::flow::{Address, Channel, Reply, Request, RunEnd};
 use cordboard_core::ids::{ContactId, RunId};
+use cordboard_core::replay::Entries;
 use cordboard_core::time::Timestamp;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::oneshot;
+use gate::{Answered, Gate, Wake};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 /// What a run begins with.
 #[derive(Clone, Debug)]
@@ -32,8 +37,11 @@ pub struct FlowStart {
     pub seed: u64,
     /// The time the guest's clock starts at.
     pub at: Timestamp,
-    /// The number the run's first journal entry will have.
-    pub first_entry: u64,
+    /// What the flow did and was told before, from its beginning: it goes through it without a word. A rehearsal stops
+    /// in the call that has not returned, or in the first beyond.
+    pub past: Entries,
+    /// Whether a rehearsal may stop in a question that is open and asks something else.
+    pub ask_anew: bool,
 }
 
 /// What a run used.
@@ -70,6 +78,20 @@ pub enum FlowMessage {
         /// What it used.
         cost: RunCost,
     },
+    /// A rehearsal stopped, or failed. One that agreed waits for [`FlowHandle::take_over`],
+    /// [`FlowHandle::rehearse_on`] or [`FlowHandle::cancel`]; else it is over.
+    Rehearsed {
+        /// Its contact.
+        contact: ContactId,
+        /// Its run.
+        run: RunId,
+        /// How it went.
+        result: Rehearsal,
+        /// How many entries it went through, and how many secret answers were replaced by zeros (rule 20).
+        reached: (u64, u64),
+        /// What it used so far.
+        cost: RunCost,
+    },
     /// A line for the plugin's log. Dropped, and counted, while the channel is full.
     Log {
         /// Its contact.
@@ -83,52 +105,17 @@ pub enum FlowMessage {
     },
 }
 
-/// The answer to a call.
-#[derive(Debug)]
-pub(crate) struct Answered {
-    /// The journal entry the call became.
-    pub(crate) entry: u64,
-    /// When it was answered.
-    pub(crate) at: Timestamp,
-    pub(crate) reply: Reply,
-}
-
-/// What a run and its handle share.
-#[derive(Debug, Default)]
-pub(crate) struct Gate(Mutex<GateState>);
-
-#[derive(Debug, Default)]
-struct GateState {
-    cancelled: bool,
-    /// Who waits for the answer to the open call.
-    open: Option<oneshot::Sender<Answered>>,
-}
-
-impl Gate {
-    fn state(&self) -> MutexGuard<'_, GateState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs `send` unless the run was cancelled: once `cancel` has returned, nothing is sent any more.
-    fn unless_cancelled(&self, send: impl FnOnce()) -> bool {
-        let state = self.state();
-        if !state.cancelled {
-            send();
-        }
-        !state.cancelled
-    }
-
-    /// Opens a call: `send` announces it. None if the run was cancelled.
-    fn open(&self, send: impl FnOnce()) -> Option<oneshot::Receiver<Answered>> {
-        let mut state = self.state();
-        if state.cancelled {
-            return None;
-        }
-        let (answer, answered) = oneshot::channel();
-        state.open = Some(answer);
-        send();
-        Some(answered)
-    }
+/// Where instances run.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// Live ones.
+    pub(crate) guests: Handle,
+    /// Rehearsals: on threads of low priority.
+    pub(crate) rehearsals: Handle,
+    /// A permit for each live one.
+    pub(crate) flow_slots: Arc<Semaphore>,
+    /// A permit for each rehearsal.
+    pub(crate) rehearsal_slots: Arc<Semaphore>,
 }
 
 /// The shell's hold on a run. Dropping it cancels the run.
@@ -137,7 +124,7 @@ pub struct FlowHandle {
     contact: ContactId,
     run: RunId,
     gate: Arc<Gate>,
-    task: tokio::task::AbortHandle,
+    places: Places,
 }
 
 impl FlowHandle {
@@ -145,21 +132,38 @@ impl FlowHandle {
     /// clock and random numbers go on from them. An answer that nobody waits for is a fault of the caller: it is
     /// logged at ERROR and dropped.
     pub fn reply(&self, entry: u64, at: Timestamp, reply: Reply) {
-        let Some(waiting) = self.gate.state().open.take() else {
+        if !self.gate.live() || !self.gate.wake(Wake::Answered(Answered { entry, at, reply })) {
             tracing::error!(contact = %self.contact, run = %self.run, entry, "a reply to a flow that has no open call");
-            return;
-        };
-        // A run that ended in the meantime needs no answer.
-        let _ = waiting.send(Answered { entry, at, reply });
+        }
+    }
+
+    /// A rehearsal that agreed is live from now on, waiting for the answer to the call in which it stopped. Takes no
+    /// time, and needs no thread of low priority.
+    pub fn take_over(&self) {
+        let taken = self.gate.unpark(|instance| {
+            self.gate.set_live();
+            run::go_live(&self.places, instance)
+        });
+        if !taken {
+            tracing::error!(contact = %self.contact, run = %self.run, "a rehearsal that didn't agree can't take over");
+        }
+    }
+
+    /// A rehearsal that agreed goes on over what came since: the same journal, longer. Tells how it went as it did
+    /// the first time.
+    pub fn rehearse_on(&self, past: Entries) {
+        let gone_on = self.gate.unpark(|instance| run::rehearse(&self.places, instance));
+        if !gone_on || !self.gate.wake(Wake::More(past)) {
+            tracing::error!(contact = %self.contact, run = %self.run, "a rehearsal that didn't agree can't go on");
+        }
     }
 
     /// Drops the instance. Nothing is sent of this run afterwards; what is in the channel already stays there.
     pub fn cancel(&self) {
-        let mut state = self.gate.state();
-        state.cancelled = true;
-        state.open = None;
-        drop(state);
-        self.task.abort();
+        if let Some(instance) = self.gate.cancel() {
+            // Giving its memory back may take a while.
+            self.places.rehearsals.spawn(async move { drop(instance) });
+        }
     }
 }
 

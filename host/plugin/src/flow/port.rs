@@ -1,9 +1,11 @@
 //! The way of a host call out of a flow and back.
 
-use super::{Answered, FlowMessage, FlowStart, Gate};
+use super::gate::{Answered, Gate, Stop, Wake};
+use super::{FlowMessage, FlowStart};
 use crate::guest::{Bucket, Guest};
 use cordboard_core::flow::{Address, Channel, ContactError, Reply, Request};
 use cordboard_core::ids::ContactId;
+use cordboard_core::replay::{Divergence, Past, Step};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -29,10 +31,26 @@ pub struct WaitingHandle {
 #[error("nobody listens to this run")]
 pub(crate) struct Unheard;
 
+/// In a replay, the guest did something else than its journal says.
+#[derive(Debug, thiserror::Error)]
+#[error("the journal says otherwise: {0}")]
+pub(crate) struct Parted(pub(crate) Divergence);
+
+/// How a run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It goes on live when its past is over.
+    Live,
+    /// It stops there.
+    Rehearsal,
+}
+
 /// What a flow's store has beside what every store has.
 #[derive(Debug)]
 pub(crate) struct FlowPort {
     start: FlowStart,
+    mode: Mode,
+    past: Past,
     gate: Arc<Gate>,
     messages: mpsc::Sender<FlowMessage>,
     calls: u64,
@@ -42,13 +60,28 @@ pub(crate) struct FlowPort {
 
 impl FlowPort {
     pub(super) fn new(
-        start: FlowStart,
+        mut start: FlowStart,
+        mode: Mode,
         gate: Arc<Gate>,
         messages: mpsc::Sender<FlowMessage>,
         limits: &crate::config::Limits,
     ) -> Self {
         let rate = Bucket::new(BURST_CALLS, limits.calls_per_second.max(1), Instant::now());
-        Self { start, gate, messages, calls: 0, max_calls: limits.max_calls, rate }
+        let past = Past::new(std::mem::replace(&mut start.past, [].into()), start.ask_anew);
+        if mode == Mode::Live && past.over() {
+            gate.set_live();
+        }
+        Self { start, mode, past, gate, messages, calls: 0, max_calls: limits.max_calls, rate }
+    }
+
+    /// Whether the run may end like this: not before its past is over.
+    pub(crate) fn ended(&self, how: &str) -> Option<Divergence> {
+        self.past.ended(how).filter(|_| !self.gate.live())
+    }
+
+    /// How many entries were gone through, and how many secret answers stood in for unknown ones.
+    pub(crate) fn reached(&self) -> (u64, u64) {
+        (self.past.reached(), self.past.substituted())
     }
 
     pub(crate) fn contact(&self) -> ContactId {
@@ -79,7 +112,37 @@ impl FlowPort {
         let permit = self.messages.reserve().await.map_err(|_| Unheard)?;
         let message = FlowMessage::Call { contact: self.start.contact, run: self.start.run, request };
         let answered = self.gate.open(|| permit.send(message)).ok_or(Unheard)?;
-        answered.await.map_err(|_| Unheard)
+        match answered.await {
+            Ok(Wake::Answered(answered)) => Ok(answered),
+            Ok(Wake::More(_)) | Err(_) => Err(Unheard),
+        }
+    }
+
+    /// In its past: what the call returned then. None: it is live.
+    async fn replay(&mut self, request: &Request) -> wasmtime::Result<Option<Answered>> {
+        loop {
+            let entry = match self.past.call(request) {
+                Step::Returned { entry, at, reply } => {
+                    if self.mode == Mode::Live && self.past.over() {
+                        self.gate.set_live();
+                    }
+                    return Ok(Some(Answered { entry, at, reply }));
+                }
+                Step::Diverged(what) => return Err(Parted(what).into()),
+                Step::Live if self.mode == Mode::Live => {
+                    self.gate.set_live();
+                    return Ok(None);
+                }
+                Step::Live => self.past.reached(),
+                Step::Pending { entry } => entry,
+            };
+            let stop = Stop { entry, request: request.clone(), substituted: self.past.substituted() };
+            let woken = self.gate.stop(stop).ok_or(Unheard)?.await;
+            match woken.map_err(|_| Unheard)? {
+                Wake::Answered(answered) => return Ok(Some(answered)),
+                Wake::More(entries) => self.past.go_on(entries),
+            }
+        }
     }
 }
 
@@ -95,11 +158,19 @@ impl Guest<FlowPort> {
             return Ok(Answered { entry: 0, at, reply: Reply::Failed(ContactError::Limit(text)) });
         }
         port.calls += 1;
-        port.pace().await;
-        let answered = port.exchange(request).await?;
+        let replayed = if port.gate.live() { None } else { port.replay(&request).await? };
+        let answered = match replayed {
+            Some(answered) => answered,
+            None => {
+                port.pace().await;
+                port.exchange(request).await?
+            }
+        };
         self.clock.entry(answered.at);
         self.random.entry(answered.entry.saturating_add(1));
-        self.meter.next_step();
+        if self.role.gate.live() {
+            self.meter.next_step();
+        }
         Ok(answered)
     }
 }

@@ -1,22 +1,36 @@
 //! One run, from instantiation to its end.
 
-use super::{ContactHandle, FlowHandle, FlowMessage, FlowPort, FlowStart, Gate, RunCost};
+use super::gate::{Gate, Stop};
+use super::port::{Mode, Parted};
+use super::{ContactHandle, FlowHandle, FlowMessage, FlowPort, FlowStart, Places, RunCost};
 use crate::bindings::flow_0_1_0::{FlowPre, flow_end};
 use crate::config::Limits;
 use crate::guest::{Birth, Guest, HOSTCALL_BYTES, LogLevel, LogSink, Meter, SeededRandom, StepDeadline, VirtualClock};
 use crate::guest::{metered, shortened};
+use cordboard_core::board::Rehearsal;
 use cordboard_core::flow::{Address, Channel, RunEnd};
 use cordboard_core::ids::{ContactId, RunId};
 use cordboard_core::time::Timestamp;
 use futures_util::FutureExt;
+use std::fmt;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use std::sync::atomic::AtomicU64;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::AbortHandle;
 use wasmtime::{Engine, Store};
 
 /// Text of a trap or an error that is passed on, in bytes.
 const MAX_TEXT_BYTES: usize = 8192;
+
+/// How long a run waits for a place: a new contact is answered by the safe flow then; one that was put to sleep to make
+/// room has more at stake.
+const ROOM_FOR_NEW: Duration = Duration::from_millis(300);
+const ROOM_FOR_OLD: Duration = Duration::from_secs(2);
 
 /// What a flow version is made of, ready to be instantiated.
 pub(crate) struct Program {
@@ -24,43 +38,210 @@ pub(crate) struct Program {
     pub(crate) pre: FlowPre<Guest<FlowPort>>,
     pub(crate) limits: Limits,
     pub(crate) step_cpu_ms: u32,
+    /// CPU time of a whole replay.
+    pub(crate) replay_cpu_ms: u32,
     pub(crate) config: Arc<[(String, String)]>,
+    /// Linear memory of all flows, in bytes.
+    pub(crate) memory: Arc<AtomicU64>,
 }
 
-/// Starts a run. `program` is an error if it can't be started at all; `hold` is dropped when the run is over.
-pub(crate) fn spawn<H: Send + 'static>(
-    runtime: &Handle,
-    program: Result<Arc<Program>, String>,
+/// An instance, and what it holds: its place, and its version in memory.
+pub(crate) struct Instance {
+    future: Pin<Box<dyn Future<Output = Option<Over>> + Send>>,
+    place: Option<OwnedSemaphorePermit>,
+    seat: Seat,
+    _version: Box<dyn Send>,
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instance").finish_non_exhaustive()
+    }
+}
+
+/// How a run ended, what it used, and how far it got in its past.
+struct Over {
+    end: RunEnd,
+    cost: RunCost,
+    reached: (u64, u64),
+}
+
+impl Over {
+    fn early(end: RunEnd) -> Self {
+        Self { end, cost: RunCost::default(), reached: (0, 0) }
+    }
+}
+
+/// A program that can be started, with what keeps it in memory; or why it can't.
+pub(crate) type Startable = Result<(Arc<Program>, Box<dyn Send>), String>;
+
+/// The handle must not keep the channel open: its end tells that a run is gone.
+fn handle(places: &Places, start: &FlowStart, messages: mpsc::Sender<FlowMessage>) -> (FlowHandle, Seat) {
+    let (contact, run, gate) = (start.contact, start.run, Arc::default());
+    let handle = FlowHandle { contact, run, gate: Arc::clone(&gate), places: places.clone() };
+    (handle, Seat { contact, run, gate, messages })
+}
+
+/// Starts a run, which first goes through its past.
+pub(crate) fn spawn(
+    places: &Places,
+    program: Startable,
     start: FlowStart,
     messages: mpsc::Sender<FlowMessage>,
-    hold: H,
 ) -> FlowHandle {
-    let gate = Arc::new(Gate::default());
-    let (contact, run) = (start.contact, start.run);
-    let inner = Arc::clone(&gate);
-    let task = runtime.spawn(async move {
-        let ran = match program {
-            Ok(program) => AssertUnwindSafe(Box::pin(perform(&program, start, &inner, &messages))).catch_unwind().await,
-            Err(text) => Ok(Some((RunEnd::NotStarted(text), RunCost::default()))),
+    let (handle, seat) = handle(places, &start, messages);
+    let slots = Arc::clone(&places.flow_slots);
+    let patience = if start.past.is_empty() { ROOM_FOR_NEW } else { ROOM_FOR_OLD };
+    let task = places.guests.spawn(async move {
+        let (program, version) = match program {
+            Ok(found) => found,
+            Err(text) => return seat.ended(Over::early(RunEnd::NotStarted(text))).await,
         };
-        // The instance is gone: so is its claim on a place, before anyone hears of the end.
-        drop(hold);
-        let ran = ran.unwrap_or_else(|_| {
-            tracing::error!(%contact, %run, "the host side of a flow panicked");
-            Some((RunEnd::Trap("fault of the host".into()), RunCost::default()))
+        let Ok(Ok(place)) = tokio::time::timeout(patience, slots.acquire_owned()).await else {
+            return seat.ended(Over::early(RunEnd::NoRoom("as many flows run as there may be".into()))).await;
+        };
+        let future = future(program, start, Mode::Live, &seat);
+        drive(Instance { future, place: Some(place), seat, _version: version }).await;
+    });
+    handle.gate.driven_by(task.abort_handle());
+    handle
+}
+
+/// Starts a rehearsal, on threads of low priority.
+pub(crate) fn spawn_rehearsal(
+    places: &Places,
+    program: Startable,
+    start: FlowStart,
+    messages: mpsc::Sender<FlowMessage>,
+) -> FlowHandle {
+    let (handle, seat) = handle(places, &start, messages);
+    let slots = Arc::clone(&places.rehearsal_slots);
+    let task = places.rehearsals.spawn(async move {
+        let (program, version) = match program {
+            Ok(found) => found,
+            Err(text) => return seat.rehearsed_in_vain(Over::early(RunEnd::NotStarted(text))).await,
+        };
+        let Ok(place) = slots.acquire_owned().await else { return };
+        let future = future(program, start, Mode::Rehearsal, &seat);
+        drive_rehearsal(Instance { future, place: Some(place), seat, _version: version }).await;
+    });
+    handle.gate.driven_by(task.abort_handle());
+    handle
+}
+
+/// A rehearsal that agreed is driven on as a rehearsal.
+pub(super) fn rehearse(places: &Places, instance: Instance) -> AbortHandle {
+    places.rehearsals.spawn(drive_rehearsal(instance)).abort_handle()
+}
+
+/// A rehearsal that agreed is driven as a live run. It keeps its place among the rehearsals until there is one among
+/// the flows: the instance before it may not be gone yet.
+pub(super) fn go_live(places: &Places, mut instance: Instance) -> AbortHandle {
+    let slots = Arc::clone(&places.flow_slots);
+    let task = places.guests.spawn(async move {
+        let mut place = Box::pin(slots.acquire_owned());
+        let over = poll_fn(|context| {
+            if let Poll::Ready(over) = instance.future.as_mut().poll(context) {
+                return Poll::Ready(Some(over));
+            }
+            place.as_mut().poll(context).map(|place| {
+                instance.place = place.ok();
+                None
+            })
         });
-        let Some((end, cost)) = ran else { return };
-        if let Ok(permit) = messages.reserve().await {
-            inner.unless_cancelled(|| permit.send(FlowMessage::Ended { contact, run, end, cost }));
+        match over.await {
+            Some(over) => instance.gone().over(over).await,
+            None => drive(instance).await,
         }
     });
-    FlowHandle { contact, run, gate, task: task.abort_handle() }
+    task.abort_handle()
+}
+
+/// Whom a run's messages are from, and where they go.
+#[derive(Clone)]
+struct Seat {
+    contact: ContactId,
+    run: RunId,
+    gate: Arc<Gate>,
+    messages: mpsc::Sender<FlowMessage>,
+}
+
+impl Instance {
+    /// The instance is gone, and with it its claim on a place, before anyone hears of its end.
+    fn gone(self) -> Seat {
+        self.seat
+    }
+}
+
+impl Seat {
+    async fn send(&self, message: FlowMessage) {
+        if let Ok(permit) = self.messages.reserve().await {
+            self.gate.unless_cancelled(|| permit.send(message));
+        }
+    }
+
+    async fn over(&self, over: Option<Over>) {
+        if let Some(over) = over {
+            self.ended(over).await;
+        }
+    }
+
+    async fn ended(&self, over: Over) {
+        let (contact, run) = (self.contact, self.run);
+        self.send(FlowMessage::Ended { contact, run, end: over.end, cost: over.cost }).await;
+    }
+
+    async fn rehearsed_in_vain(&self, over: Over) {
+        let result = match over.end {
+            RunEnd::Diverged(what) => Rehearsal::Diverged(what),
+            end => Rehearsal::Failed(end),
+        };
+        self.rehearsed(result, over.reached, over.cost).await;
+    }
+
+    async fn rehearsed(&self, result: Rehearsal, reached: (u64, u64), cost: RunCost) {
+        let (contact, run) = (self.contact, self.run);
+        self.send(FlowMessage::Rehearsed { contact, run, result, reached, cost }).await;
+    }
+}
+
+/// Drives a live instance to its end.
+async fn drive(mut instance: Instance) {
+    let over = instance.future.as_mut().await;
+    instance.gone().over(over).await;
+}
+
+/// Drives a rehearsal to where it stops, and leaves it there.
+async fn drive_rehearsal(mut instance: Instance) {
+    let seat = instance.seat.clone();
+    let stopped = poll_fn(|context| match instance.future.as_mut().poll(context) {
+        Poll::Ready(over) => Poll::Ready(Err(over)),
+        Poll::Pending => seat.gate.stopped().map_or(Poll::Pending, |stop| Poll::Ready(Ok(stop))),
+    });
+    match stopped.await {
+        Ok(Stop { entry, request, substituted }) => {
+            if seat.gate.park(instance).is_ok() {
+                let agreed = Rehearsal::Agreed { entry, request };
+                seat.rehearsed(agreed, (entry, substituted), RunCost::default()).await;
+            }
+        }
+        Err(over) => {
+            drop(instance.gone());
+            if let Some(over) = over {
+                seat.rehearsed_in_vain(over).await;
+            }
+        }
+    }
 }
 
 fn sink(start: &FlowStart, gate: &Arc<Gate>, messages: &mpsc::Sender<FlowMessage>) -> LogSink {
     let (contact, run) = (start.contact, start.run);
     let (gate, messages) = (Arc::clone(gate), messages.clone());
     LogSink::Contact(Arc::new(move |level: LogLevel, text: String| {
+        if !gate.live() {
+            // Journal rule 2: it was logged when it happened.
+            return true;
+        }
         let mut sent = false;
         gate.unless_cancelled(|| {
             sent = messages.try_send(FlowMessage::Log { contact, run, level, text }).is_ok();
@@ -69,24 +250,46 @@ fn sink(start: &FlowStart, gate: &Arc<Gate>, messages: &mpsc::Sender<FlowMessage
     }))
 }
 
+/// The whole run as one future, whoever polls it. None: nobody listens any more.
+fn future(
+    program: Arc<Program>,
+    start: FlowStart,
+    mode: Mode,
+    seat: &Seat,
+) -> Pin<Box<dyn Future<Output = Option<Over>> + Send>> {
+    let Seat { contact, run, gate, messages } = seat.clone();
+    Box::pin(async move {
+        let ran = AssertUnwindSafe(Box::pin(perform(&program, start, mode, &gate, &messages))).catch_unwind().await;
+        ran.unwrap_or_else(|_| {
+            tracing::error!(%contact, %run, "the host side of a flow panicked");
+            Some(Over::early(RunEnd::Trap("fault of the host".into())))
+        })
+    })
+}
+
 /// Runs the guest to its end. None: nobody listens any more.
 async fn perform(
     program: &Program,
     start: FlowStart,
+    mode: Mode,
     gate: &Arc<Gate>,
     messages: &mpsc::Sender<FlowMessage>,
-) -> Option<(RunEnd, RunCost)> {
+) -> Option<Over> {
     let clock = VirtualClock::at(start.at);
-    let random = SeededRandom::new(start.seed, start.first_entry);
+    let random = SeededRandom::new(start.seed, 0);
     let sink = sink(&start, gate, messages);
-    let role = FlowPort::new(start, Arc::clone(gate), messages.clone(), &program.limits);
+    let role = FlowPort::new(start, mode, Arc::clone(gate), messages.clone(), &program.limits);
     let mut store = program.store(clock, random, sink, role);
     let meter: Arc<Meter> = Arc::clone(&store.data().meter);
+    if !gate.live() {
+        meter.replays(program.replay_cpu_ms);
+    }
     let end = metered(Arc::clone(&meter), run(program, &mut store)).await;
     store.data().log.finish();
     let cost =
         RunCost { cpu_us: meter.cpu_us(), steps: meter.steps(), peak_memory_bytes: store.data().peak_memory_bytes() };
-    end.map(|end| (end, cost))
+    let reached = store.data().role.reached();
+    end.map(|end| Over { end, cost, reached })
 }
 
 impl Program {
@@ -100,10 +303,11 @@ impl Program {
             dialled: Address::default(),
             seed: 0,
             at: Timestamp::default(),
-            first_entry: 0,
+            past: [].into(),
+            ask_anew: false,
         };
         let (messages, _) = mpsc::channel(1);
-        let role = FlowPort::new(start, Arc::default(), messages, &self.limits);
+        let role = FlowPort::new(start, Mode::Live, Arc::default(), messages, &self.limits);
         let sink = LogSink::Contact(Arc::new(|_, _| true));
         self.store(VirtualClock::default(), SeededRandom::new(0, 0), sink, role)
     }
@@ -117,7 +321,9 @@ impl Program {
     ) -> Store<Guest<FlowPort>> {
         let config = Arc::clone(&self.config);
         let (limits, step_cpu_ms) = (self.limits, self.step_cpu_ms);
-        Guest::store(&self.engine, Birth { limits, step_cpu_ms, clock, random, sink, config, role })
+        let mut store = Guest::store(&self.engine, Birth { limits, step_cpu_ms, clock, random, sink, config, role });
+        store.data_mut().count_memory_in(Arc::clone(&self.memory));
+        store
     }
 }
 
@@ -130,7 +336,13 @@ async fn run(program: &Program, store: &mut Store<Guest<FlowPort>>) -> Option<Ru
         Ok(contact) => contact,
         Err(error) => return Some(RunEnd::NotStarted(error.to_string())),
     };
-    match instance.cordboard_flow_guest().call_run(&mut *store, contact).await {
+    let returned = instance.cordboard_flow_guest().call_run(&mut *store, contact).await;
+    if returned.is_ok()
+        && let Some(early) = store.data().role.ended("the flow returns")
+    {
+        return Some(RunEnd::Diverged(early));
+    }
+    match returned {
         Ok(Ok(reason)) => Some(RunEnd::Returned(flow_end(reason))),
         Ok(Err(text)) => Some(RunEnd::GuestError(shortened(&text, MAX_TEXT_BYTES))),
         Err(error) => ended(store, &error),
@@ -140,7 +352,7 @@ async fn run(program: &Program, store: &mut Store<Guest<FlowPort>>) -> Option<Ru
 /// What instantiation failed at: there was no room, or the guest's own start code failed.
 fn not_started(store: &Store<Guest<FlowPort>>, error: &wasmtime::Error) -> Option<RunEnd> {
     if no_room(error) {
-        return Some(RunEnd::NotStarted(format!("no room for another instance: {error:#}")));
+        return Some(RunEnd::NoRoom(format!("no room for another instance: {error:#}")));
     }
     if store.data().limit_hit().is_some() || error.is::<StepDeadline>() || error.is::<wasmtime::Trap>() {
         return ended(store, error);
@@ -157,6 +369,9 @@ pub(crate) fn no_room(error: &wasmtime::Error) -> bool {
 fn ended(store: &Store<Guest<FlowPort>>, error: &wasmtime::Error) -> Option<RunEnd> {
     if error.is::<super::port::Unheard>() {
         return None;
+    }
+    if let Some(parted) = error.downcast_ref::<Parted>() {
+        return Some(RunEnd::Diverged(parted.0.clone()));
     }
     Some(failure(store.data().limit_hit(), error))
 }

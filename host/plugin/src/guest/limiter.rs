@@ -1,6 +1,8 @@
 //! Memory and tables of one store.
 
 use crate::config::Limits;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use wasmtime::ResourceLimiter;
 
 /// Refuses growth beyond the limits, and remembers that it did: what follows is usually a trap somewhere else.
@@ -11,6 +13,8 @@ pub(crate) struct Limiter {
     memory_bytes: usize,
     peak_bytes: usize,
     hit: Option<String>,
+    /// What all stores of a kind hold together.
+    total: Option<Arc<AtomicU64>>,
 }
 
 impl Limiter {
@@ -21,7 +25,14 @@ impl Limiter {
             memory_bytes: 0,
             peak_bytes: 0,
             hit: None,
+            total: None,
         }
+    }
+
+    /// Counts what this store holds, until it goes.
+    pub(crate) fn count_in(&mut self, total: Arc<AtomicU64>) {
+        total.fetch_add(self.memory_bytes as u64, Relaxed);
+        self.total = Some(total);
     }
 
     pub(crate) fn hit(&self) -> Option<&str> {
@@ -33,6 +44,14 @@ impl Limiter {
     }
 }
 
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        if let Some(all) = &self.total {
+            all.fetch_sub(self.memory_bytes as u64, Relaxed);
+        }
+    }
+}
+
 impl ResourceLimiter for Limiter {
     /// All memories of the store count together.
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
@@ -40,6 +59,9 @@ impl ResourceLimiter for Limiter {
         if total > self.max_memory_bytes {
             self.hit = Some(format!("memory: {total} bytes wanted, {} allowed", self.max_memory_bytes));
             return Ok(false);
+        }
+        if let Some(all) = &self.total {
+            all.fetch_add(total.saturating_sub(self.memory_bytes) as u64, Relaxed);
         }
         self.memory_bytes = total;
         self.peak_bytes = self.peak_bytes.max(total);

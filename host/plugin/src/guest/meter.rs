@@ -7,7 +7,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 /// A guest gives way to others after so long, in nanoseconds.
@@ -29,6 +29,8 @@ pub(super) enum Slice {
 #[derive(Debug)]
 pub(crate) struct Meter {
     step_cpu_ms: u32,
+    /// A replay is one step with a budget of its own; 0 when it is over.
+    replay_cpu_ms: AtomicU32,
     poll_began_ns: AtomicU64,
     before_poll_ns: AtomicU64,
     step_began_ns: AtomicU64,
@@ -45,6 +47,7 @@ impl Meter {
         let zero = || AtomicU64::new(0);
         Self {
             step_cpu_ms,
+            replay_cpu_ms: AtomicU32::new(0),
             poll_began_ns: zero(),
             before_poll_ns: zero(),
             step_began_ns: zero(),
@@ -60,8 +63,14 @@ impl Meter {
         self.before_poll_ns.load(Relaxed).saturating_add(self.used_in_poll_ns())
     }
 
+    /// The guest goes through its past first, with so much CPU time for all of it.
+    pub(crate) fn replays(&self, cpu_ms: u32) {
+        self.replay_cpu_ms.store(cpu_ms, Relaxed);
+    }
+
     /// Called within a poll, when a host call has been answered: a new step with a new budget.
     pub(crate) fn next_step(&self) {
+        self.replay_cpu_ms.store(0, Relaxed);
         self.step_began_ns.store(self.used_ns(), Relaxed);
         self.steps.fetch_add(1, Relaxed);
     }
@@ -69,8 +78,12 @@ impl Meter {
     /// Called within a poll, at the tick.
     pub(super) fn check(&self) -> Result<Slice, StepDeadline> {
         let in_step = self.used_ns().saturating_sub(self.step_began_ns.load(Relaxed));
-        if in_step > u64::from(self.step_cpu_ms).saturating_mul(1_000_000) {
-            return Err(StepDeadline(self.step_cpu_ms));
+        let allowed_ms = match self.replay_cpu_ms.load(Relaxed) {
+            0 => self.step_cpu_ms,
+            replay_ms => replay_ms,
+        };
+        if in_step > u64::from(allowed_ms).saturating_mul(1_000_000) {
+            return Err(StepDeadline(allowed_ms));
         }
         Ok(if self.used_in_poll_ns() >= SLICE_NS { Slice::Used } else { Slice::Left })
     }

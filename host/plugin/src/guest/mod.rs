@@ -17,6 +17,7 @@ pub(crate) use random::SeededRandom;
 
 use crate::config::Limits;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -81,6 +82,11 @@ impl<R: Send + 'static> Guest<R> {
             }
         });
         store
+    }
+
+    /// Counts its memory among that of others.
+    pub(crate) fn count_memory_in(&mut self, total: Arc<AtomicU64>) {
+        self.limiter.count_in(total);
     }
 
     /// Which limit the guest ran into, if any, and the most memory it held, in bytes.

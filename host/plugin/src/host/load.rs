@@ -147,7 +147,8 @@ impl Inner {
         Ok(match world {
             World::Flow => {
                 let pre = FlowPre::new(prepared(&self.linkers.flow, component)?).map_err(contract_error)?;
-                Kind::Flow(Arc::new(Program { engine, pre, limits, step_cpu_ms, config }))
+                let (replay_cpu_ms, memory) = (settings.replay_cpu_ms, Arc::clone(&self.flow_memory));
+                Kind::Flow(Arc::new(Program { engine, pre, limits, step_cpu_ms, replay_cpu_ms, config, memory }))
             }
             World::Scorer => {
                 let pre = ScorerPre::new(prepared(&self.linkers.scorer, component)?).map_err(contract_error)?;

@@ -85,11 +85,10 @@ async fn what_has_no_form_in_the_core_is_refused_at_the_edge() {
 #[tokio::test]
 async fn a_place_in_a_queue_is_the_entry_that_made_it() {
     let (host, version) = flow_host().await;
-    let start = cordboard_plugin::FlowStart { first_entry: 41, ..start("queue", 1) };
-    let mut run = Run::new(&host, version, start);
+    let mut run = Run::new(&host, version, start("queue", 1));
     let enqueue = Request::Enqueue(QueueRequest { queue: "support".into(), priority: 0, skills: vec![] });
     assert_eq!(run.call().await, enqueue);
-    run.reply(Reply::Enqueued);
+    run.answer(41, Reply::Enqueued);
     let wait = Request::Wait { waiting: 41, treatment: None, timeout_ms: 30_000 };
     assert_eq!(run.call().await, wait);
     let place = Place { position: 1, waiting: 2, estimate_ms: None, waited_ms: 30_000 };

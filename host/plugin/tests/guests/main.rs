@@ -11,5 +11,6 @@ mod hostile_flows;
 mod inert;
 mod lifecycle;
 mod manifests;
+mod replay;
 mod scorers;
 mod uploads;

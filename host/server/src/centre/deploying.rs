@@ -3,7 +3,8 @@
 use super::keeping::{not_found, store};
 use super::version::{check, egress_rules, load_spec, version, world_name, world_named, world_of};
 use super::{HostCentre, malformed};
-use crate::documents::{DeploymentDocument, EntryPointDocument, PluginDocument, QueueDocument};
+use crate::documents::{DeploymentDocument, EntryPointDocument, PluginDocument, QueueDocument, VersionDocument};
+use crate::holds::Hold;
 use bytes::Bytes;
 use cordboard_admin::{Deployment, DeploymentSpec, Expected, Plugin, Refusal, Revised};
 use cordboard_core::board::Input;
@@ -119,6 +120,8 @@ impl HostCentre {
             version: version(&spec, self.parts.limits),
             failure: self.failures().get(&name).cloned(),
             contacts: view.map(|view| view.contacts.clone()).unwrap_or_default(),
+            previous: view.and_then(|view| view.deployment.previous),
+            moved: view.map(|view| view.migration).unwrap_or_default(),
             name,
             world,
             spec,
@@ -161,6 +164,7 @@ impl HostCentre {
         self.parts.plugins.load(new, load).await.map_err(load_refused)?;
         let _turn = self.turn().await;
         let mut granted_before = None;
+        let mut previous = None;
         for (other, kept) in self.kept_deployments().await? {
             let (other_world, other_spec) = &kept.value;
             let same = version(other_spec, self.parts.limits) == new;
@@ -170,6 +174,8 @@ impl HostCentre {
                     return Err(Refusal::Invalid { code: "world-changed", detail });
                 }
                 granted_before = same.then(|| other_spec.clone());
+                previous =
+                    if same { self.previous_of(name).await? } else { Some(version(other_spec, self.parts.limits)) };
             } else if same && other_spec.egress != spec.egress {
                 // One version has one allow-list in memory.
                 let detail =
@@ -181,7 +187,10 @@ impl HostCentre {
         if world == World::Crm {
             self.parts.plugins.grant(new, egress).map_err(load_refused)?;
         }
-        let document = DeploymentDocument::of(name.as_str(), world, &spec);
+        // What journals name must be found again, also if the deployment is gone by then.
+        let made_of = VersionDocument::of(world, &spec, self.parts.limits);
+        self.keeping.put(DocumentKind::Version, &new.to_string(), &made_of, Expected::Any).await?;
+        let document = DeploymentDocument::of(name.as_str(), world, &spec, previous);
         let kept = self.keeping.put(DocumentKind::Deployment, name.as_str(), &document, expected).await;
         if let (Err(_), Some(before)) = (&kept, granted_before.filter(|_| world == World::Crm)) {
             // It is as it was; so is what it may reach. That was granted once, so it can be again.
@@ -189,11 +198,29 @@ impl HostCentre {
         }
         kept?;
         self.failures().remove(name);
-        let deployment = config::Deployment { name: name.clone(), world, version: new };
+        let previous = previous.filter(|_| world == World::Flow);
+        let (migration, ask_anew) = (spec.migration, spec.ask_anew);
+        let deployment = config::Deployment { name: name.clone(), world, version: new, previous, migration, ask_anew };
         self.parts.board.tell(Input::PutDeployment(deployment)).await?;
         // Seen by the board before the hold goes.
         self.parts.board.ask(|_| ()).await?;
         Ok(())
+    }
+
+    async fn previous_of(&self, name: &DeploymentName) -> Result<Option<Version>, Refusal> {
+        let kept = self.keeping.get::<DeploymentDocument>(DocumentKind::Deployment, name.as_str()).await?;
+        Ok(kept.and_then(|kept| kept.value.previous()))
+    }
+
+    /// Loads what a version is made of, if it isn't loaded; the hold keeps it so.
+    pub(super) async fn load_version(&self, version: Version) -> Result<Hold, Refusal> {
+        let hold = self.parts.holds.hold(version);
+        let kept = self.keeping.get::<VersionDocument>(DocumentKind::Version, &version.to_string()).await?;
+        let gone = || Refusal::NotNow(format!("nothing is known of the version {version} any more"));
+        let spec = kept.and_then(|kept| kept.value.read()).ok_or_else(gone)?;
+        let load = load_spec(&spec, self.component(spec.plugin).await?, self.parts.limits)?;
+        self.parts.plugins.load(version, load).await.map_err(load_refused)?;
+        Ok(hold)
     }
 
     /// A component's bytes.
@@ -203,12 +230,10 @@ impl HostCentre {
     }
 
     /// What the board wanted unloaded while it was held, or what nothing came to serve.
-    async fn unload_if_unneeded(&self, version: Version) {
+    pub(super) async fn unload_if_unneeded(&self, version: Version) {
         // Nobody deploys it meanwhile.
         let _turn = self.turn().await;
-        let needed = self.parts.board.ask(move |board| {
-            board.pinned(version) > 0 || board.deployments().iter().any(|view| view.deployment.version == version)
-        });
+        let needed = self.parts.board.ask(move |board| board.needs(version));
         if needed.await == Ok(false) {
             self.parts.holds.unless_held(version, || {
                 self.parts.plugins.unload(version);

@@ -9,6 +9,7 @@ mod deploying;
 mod keeping;
 mod people;
 mod prompts;
+mod replaying;
 mod routing;
 mod version;
 
@@ -25,8 +26,8 @@ use crate::shell::{BoardHandle, Stopped};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cordboard_admin::{
-    Centre, Contact, Deployment, DeploymentSpec, Expected, Feed, Plugin, Prompt, Readiness, Refusal, Revised, Status,
-    Trunk,
+    Centre, Contact, Deployment, DeploymentSpec, Expected, Feed, Plugin, Prompt, Readiness, Refusal, Replayed, Revised,
+    Status, Trunk,
 };
 use cordboard_core::agent::WantedState;
 use cordboard_core::board::{AgentView, ContactView, Input, QueueView};
@@ -255,6 +256,12 @@ impl Centre for HostCentre {
     }
     async fn end_contact(&self, id: ContactId) -> Result<(), Refusal> {
         self.act_on(id, Input::EndContact(id)).await
+    }
+    async fn migrate_contact(&self, id: ContactId) -> Result<(), Refusal> {
+        self.act_on(id, Input::Migrate(id)).await
+    }
+    async fn replay_contact(&self, id: ContactId) -> Result<Replayed, Refusal> {
+        self.replay(id).await
     }
     async fn set_attribute(&self, id: ContactId, name: String, value: String) -> Result<(), Refusal> {
         cordboard_core::flow::check_attribute(&name, &value)

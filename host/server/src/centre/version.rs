@@ -1,8 +1,8 @@
 //! What a deployment runs: its version, and what the plugin host loads for it.
 
-use crate::documents::DeploymentDocument;
+use crate::documents::{DeploymentDocument, VersionDocument};
 use cordboard_admin::{DeploymentSpec, Refusal};
-use cordboard_core::config::World;
+use cordboard_core::config::{MigrationPolicy, World};
 use cordboard_core::ids::{Digest, Version};
 use cordboard_plugin::{EgressRule, Limits, LoadSpec, Scheme};
 use std::sync::Arc;
@@ -135,7 +135,7 @@ pub(super) fn world_of(world: cordboard_plugin::World) -> World {
 
 impl DeploymentDocument {
     /// What is kept of a deployment.
-    pub(crate) fn of(name: &str, world: World, spec: &DeploymentSpec) -> Self {
+    pub(crate) fn of(name: &str, world: World, spec: &DeploymentSpec, previous: Option<Version>) -> Self {
         Self {
             name: name.into(),
             plugin: spec.plugin.to_string(),
@@ -144,6 +144,9 @@ impl DeploymentDocument {
             memory_mib: spec.memory_mib,
             step_cpu_ms: spec.step_cpu_ms,
             egress: spec.egress.clone(),
+            migrate: spec.migration == MigrationPolicy::Migrate,
+            ask_anew: spec.ask_anew,
+            previous: previous.map(|version| version.to_string()),
         }
     }
 
@@ -155,8 +158,41 @@ impl DeploymentDocument {
             memory_mib: self.memory_mib,
             step_cpu_ms: self.step_cpu_ms,
             egress: self.egress.clone(),
+            migration: if self.migrate { MigrationPolicy::Migrate } else { MigrationPolicy::Pin },
+            ask_anew: self.ask_anew,
         };
         Some((world_named(&self.world)?, spec))
+    }
+
+    /// The version that served before.
+    pub(crate) fn previous(&self) -> Option<Version> {
+        self.previous.as_ref()?.parse().ok()
+    }
+}
+
+impl VersionDocument {
+    /// What is kept of a deployment's version: the limits as they are, whatever the host's become.
+    pub(crate) fn of(world: World, spec: &DeploymentSpec, host: HostLimits) -> Self {
+        Self {
+            plugin: spec.plugin.to_string(),
+            world: world_name(world).into(),
+            config: spec.config.clone(),
+            memory_mib: spec.memory_mib.unwrap_or(host.memory_mib),
+            step_cpu_ms: spec.step_cpu_ms.unwrap_or(host.step_cpu_ms),
+        }
+    }
+
+    /// What was kept, as a deployment would have it; none if it is of no form that this program writes.
+    pub(crate) fn read(&self) -> Option<DeploymentSpec> {
+        Some(DeploymentSpec {
+            plugin: self.plugin.parse().ok()?,
+            config: self.config.clone(),
+            memory_mib: Some(self.memory_mib),
+            step_cpu_ms: Some(self.step_cpu_ms),
+            egress: Vec::new(),
+            migration: MigrationPolicy::Pin,
+            ask_anew: false,
+        })
     }
 }
 
@@ -166,7 +202,15 @@ mod tests {
 
     fn spec(config: &[(&str, &str)]) -> DeploymentSpec {
         let config = config.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        DeploymentSpec { plugin: Digest::of(b"component"), config, memory_mib: None, step_cpu_ms: None, egress: vec![] }
+        DeploymentSpec {
+            plugin: Digest::of(b"component"),
+            config,
+            memory_mib: None,
+            step_cpu_ms: None,
+            egress: vec![],
+            migration: MigrationPolicy::Pin,
+            ask_anew: false,
+        }
     }
 
     #[test]
@@ -186,8 +230,16 @@ mod tests {
         versions.sort();
         versions.dedup();
         assert_eq!(versions.len(), 8);
-        let granted = DeploymentSpec { egress: vec!["http://a:1".into()], ..base.clone() };
+        let granted = DeploymentSpec {
+            egress: vec!["http://a:1".into()],
+            migration: MigrationPolicy::Migrate,
+            ask_anew: true,
+            ..base.clone()
+        };
         assert_eq!(version(&granted, host), version(&base, host));
+        let kept = VersionDocument::of(World::Flow, &base, host).read().unwrap();
+        let later = HostLimits { memory_mib: 1, step_cpu_ms: 1 };
+        assert_eq!(version(&kept, later), version(&base, host), "what is kept stays the same version");
     }
 
     #[test]

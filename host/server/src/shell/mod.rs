@@ -4,6 +4,7 @@
 //! media. Whatever takes time (a look-up, a score, a write) goes on elsewhere and comes back as an input.
 
 pub(crate) mod health;
+pub(crate) mod hibernation;
 mod legs;
 mod perform;
 mod scoring;

@@ -6,7 +6,7 @@ use super::{BoardHandle, RunKey};
 use crate::events::Events;
 use crate::holds::Holds;
 use crate::prompts::{PromptLibrary, Reported};
-use cordboard_core::board::{Effect, Input, LegFailure, LegOffer, LegSource, Refusal};
+use cordboard_core::board::{Effect, Input, LegFailure, LegOffer, LegSource, Refusal, Rehearsal, Rehearse};
 use cordboard_core::flow::{Address, Prompt, RejectCause};
 use cordboard_core::ids::{AgentId, ContactId, LegId, LookupId, PlayId, Version};
 use cordboard_media::{MediaEvent, MediaHandle, PlaySource, SdpError, SessionId};
@@ -68,10 +68,21 @@ impl Performer {
     /// Does what the board wants.
     pub(super) fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::StartFlow { contact, run, version, channel, origin, dialled, seed, at } => {
-                let start = FlowStart { contact, run, channel, origin, dialled, seed, at, first_entry: 0 };
+            Effect::StartFlow { contact, run, version, channel, origin, dialled, seed, at, past } => {
+                let start = FlowStart { contact, run, channel, origin, dialled, seed, at, past, ask_anew: false };
                 let handle = self.parts.plugins.start_flow(version, start, self.parts.flow_messages.clone());
                 self.flows.insert((contact, run), handle);
+            }
+            Effect::Rehearse(wanted) => self.rehearse(*wanted),
+            Effect::RehearseOn { contact, run, past } => {
+                if let Some(flow) = self.flows.get(&(contact, run)) {
+                    flow.rehearse_on(past);
+                }
+            }
+            Effect::TakeOver { contact, run } => {
+                if let Some(flow) = self.flows.get(&(contact, run)) {
+                    flow.take_over();
+                }
             }
             Effect::ReplyFlow { contact, run, entry, at, reply } => {
                 if let Some(flow) = self.flows.get(&(contact, run)) {
@@ -141,6 +152,13 @@ impl Performer {
         if self.parts.keep.send(keep).is_err() {
             error!("the writer is gone: a journal frame, decision or record is lost");
         }
+    }
+
+    fn rehearse(&mut self, wanted: Rehearse) {
+        let Rehearse { contact, run, version, channel, origin, dialled, seed, at, past, ask_anew } = wanted;
+        let start = FlowStart { contact, run, channel, origin, dialled, seed, at, past, ask_anew };
+        let handle = self.parts.plugins.rehearse(version, start, self.parts.flow_messages.clone());
+        self.flows.insert((contact, run), handle);
     }
 
     /// Asks a directory elsewhere; the board hears of it as `Input::LookedUp`.
@@ -265,6 +283,13 @@ impl Performer {
                 debug!(%contact, cpu_us = cost.cpu_us, steps = cost.steps, "the flow's run ended");
                 self.flows.remove(&(contact, run));
                 Some(Input::FlowEnded { contact, run, end })
+            }
+            FlowMessage::Rehearsed { contact, run, result, cost, .. } => {
+                debug!(%contact, cpu_us = cost.cpu_us, "rehearsed: {result:?}");
+                if !matches!(result, Rehearsal::Agreed { .. }) {
+                    self.flows.remove(&(contact, run));
+                }
+                Some(Input::Rehearsed { contact, run, result })
             }
             FlowMessage::Log { contact, text, .. } => {
                 info!(%contact, "flow: {text}");

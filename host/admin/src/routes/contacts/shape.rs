@@ -47,6 +47,10 @@ pub(crate) struct Contact {
     attributes: BTreeMap<String, String>,
     /// The flow versions that ran, in order.
     versions: Vec<String>,
+    /// The version it is to go over to, while that is tried.
+    migrating_to: Option<String>,
+    /// It waits without an instance, which will be made anew from the journal.
+    asleep: bool,
     /// The flow failed and the safe flow took over, because of this.
     stepped_down: Option<String>,
     /// How many entries the journal has.
@@ -171,6 +175,8 @@ impl From<ContactView> for Contact {
             choices: view.choices.into_iter().map(Choice::from).collect(),
             attributes: view.attributes,
             versions: view.versions.iter().map(ToString::to_string).collect(),
+            migrating_to: view.migrating_to.map(|version| version.to_string()),
+            asleep: view.asleep,
             stepped_down: view.stepped_down,
             journal_entries: view.journal_entries,
             journal_durable: view.journal_durable,
@@ -198,6 +204,8 @@ impl From<ContactRecord> for Contact {
             choices: record.choices.into_iter().map(Choice::from).collect(),
             attributes: record.attributes,
             versions: record.versions.iter().map(ToString::to_string).collect(),
+            migrating_to: None,
+            asleep: false,
             stepped_down: record.stepped_down,
             journal_entries: record.journal_entries,
             journal_durable: record.journal_durable,

@@ -9,6 +9,8 @@ mod bindings {
     wit_bindgen::generate!({ path: "../../../../wit/flow/0.1.0", world: "cordboard:flow/flow", generate_all });
 }
 
+mod tour;
+
 use bindings::cordboard::flow::conversation::{Contact, Waiting};
 use bindings::cordboard::flow::types::{
     Answer, Choice, DigitsRule, EndReason, LookupKey, PromptPart, Question, QueueRequest, TypeAhead, WaitStatus,
@@ -51,6 +53,7 @@ impl bindings::exports::cordboard::flow::guest::Guest for Probe {
             "lookup" => return lookup(&contact),
             "config" => return config(&contact),
             "who" => return who(&contact),
+            tour if tour.starts_with("tour") => return tour::run(&contact, tour),
             _ => return steps(&contact, behaviour.parse().unwrap_or(1)),
         };
         Ok(EndReason::Completed)

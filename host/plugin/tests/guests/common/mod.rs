@@ -3,6 +3,7 @@
 
 pub(crate) mod web;
 
+use cordboard_core::board::Rehearsal;
 use cordboard_core::flow::{Address, Channel, FlowEnd, Reply, Request, RunEnd};
 use cordboard_core::ids::{ContactId, Digest, RunId, Version};
 use cordboard_core::time::Timestamp;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Nothing in these tests takes so long, unless it never ends.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// When runs begin: 2026-01-01T00:00:00Z.
 pub(crate) const BEGIN: Timestamp = Timestamp(1_767_225_600_000_000);
 
@@ -84,7 +85,8 @@ pub(crate) fn start(behaviour: &str, run: u64) -> FlowStart {
         dialled: Address { uri: format!("sip:{behaviour}@host"), number: Some(behaviour.into()), display_name: None },
         seed: 7,
         at: BEGIN,
-        first_entry: 0,
+        past: [].into(),
+        ask_anew: false,
     }
 }
 
@@ -129,13 +131,42 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(host: &PluginHost, version: Version, start: FlowStart) -> Self {
         let (sender, messages) = mpsc::channel(64);
-        let (run, entries) = (start.run, start.first_entry);
+        let (run, entries) = (start.run, start.past.len() as u64);
         let handle = host.start_flow(version, start, sender);
         Self { handle, messages, run, entries, requests: Vec::new(), lines: Vec::new() }
     }
 
     async fn message(&mut self) -> Option<FlowMessage> {
         tokio::time::timeout(PATIENCE, self.messages.recv()).await.expect("nothing comes of the run any more")
+    }
+
+    /// A rehearsal, and how it goes.
+    pub(crate) async fn rehearse(host: &PluginHost, version: Version, start: FlowStart) -> (Self, Rehearsal) {
+        let (sender, messages) = mpsc::channel(64);
+        let (run, entries) = (start.run, start.past.len() as u64);
+        let handle = host.rehearse(version, start, sender);
+        let mut run = Self { handle, messages, run, entries, requests: Vec::new(), lines: Vec::new() };
+        let result = run.rehearsed().await;
+        (run, result)
+    }
+
+    /// How a rehearsal goes on.
+    pub(crate) async fn rehearsed(&mut self) -> Rehearsal {
+        match self.message().await {
+            Some(FlowMessage::Rehearsed { result, .. }) => result,
+            other => panic!("it didn't rehearse: {other:?}"),
+        }
+    }
+
+    /// Answers the call of this entry.
+    pub(crate) fn answer(&mut self, entry: u64, reply: Reply) {
+        self.entries = entry;
+        self.reply(reply);
+    }
+
+    /// Lines logged so far.
+    pub(crate) fn lines(&self) -> Vec<&str> {
+        self.lines.iter().map(|(_, text)| text.as_str()).collect()
     }
 
     /// The next call, or the end.
@@ -149,6 +180,7 @@ impl Run {
                 }
                 FlowMessage::Ended { end, cost, .. } => return Err((end, cost)),
                 FlowMessage::Log { level, text, .. } => self.lines.push((level, text)),
+                other @ FlowMessage::Rehearsed { .. } => panic!("it is no rehearsal: {other:?}"),
             }
         }
     }
