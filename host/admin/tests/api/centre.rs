@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cordboard_admin::*;
 use cordboard_core::agent::{AgentState, WantedState};
-use cordboard_core::board::{AgentView, ContactView, QueueFigures, QueueView};
+use cordboard_core::board::{AgentView, ContactView, QueueFigures, QueueView, Tally};
 use cordboard_core::config::{self, EntryPoint, Queue, Settings, World};
 use cordboard_core::decision::Decision;
 use cordboard_core::event::Event;
@@ -383,6 +383,18 @@ impl Centre for Fake {
         let view = self.live(id)?;
         self.state.lock().unwrap().done.push(format!("end {}", view.id));
         Ok(())
+    }
+
+    async fn migrate_contact(&self, id: ContactId) -> Result<(), Refusal> {
+        let view = self.live(id)?;
+        self.state.lock().unwrap().done.push(format!("migrate {}", view.id));
+        Ok(())
+    }
+
+    async fn replay_contact(&self, id: ContactId) -> Result<Replayed, Refusal> {
+        let parted = self.live(id).is_err().then(|| "entry 2: expected ring, got answer".to_owned());
+        let reached = if parted.is_some() { 2 } else { 12 };
+        Ok(Replayed { version: Digest::of(b"v1"), entries: 12, reached, parted, substituted: 1 })
     }
 
     async fn set_attribute(&self, id: ContactId, name: String, value: String) -> Result<(), Refusal> {

@@ -90,6 +90,13 @@ fn every(text: &str) -> Vec<(What, &'static str, &'static str)> {
             "contact.flow-ended",
             "end failure",
         ),
+        (What::Migrated { from: version, to: version, entry: 3 }, "contact.migrated", "from to entry"),
+        (
+            What::NotMigrated { to: version, outcome: "diverged", detail: text() },
+            "contact.not-migrated",
+            "to outcome detail",
+        ),
+        (What::Descended { rung: "predecessor", version, reason: text() }, "contact.descended", "rung version reason"),
         (What::SteppedDown { reason: text(), queue: None }, "contact.stepped-down", "reason queue"),
         (What::Ended { reason: EndReason::Failed(text()), lasted_ms: 9 }, "contact.ended", "reason detail lasted_ms"),
         (

@@ -202,6 +202,13 @@ async fn operators_act_on_contacts_in_progress() {
     assert_eq!(end(live).await.status, 202);
     end(ended).await.refused(409, "not-now");
     end(contact(3)).await.refused(404, "not-found");
+    let migrate = async |id| server.ask(Method::POST, &format!("/v1/contacts/{id}/migrate"), &[], "{}").await;
+    assert_eq!(migrate(live).await.status, 202);
+    migrate(ended).await.refused(409, "not-now");
+    let replay = async |id| server.ask(Method::POST, &format!("/v1/contacts/{id}/replay"), &[], "{}").await.good();
+    let (again, other) = (replay(live).await, replay(ended).await);
+    assert_eq!((&again["agreed"], &again["reached"], &again["substituted"]), (&json!(true), &json!(12), &json!(1)));
+    assert_eq!((&other["agreed"], &other["parted"]), (&json!(false), &json!("entry 2: expected ring, got answer")));
     let set = async |id, name: &str, body| server.put(&format!("/v1/contacts/{id}/attributes/{name}"), body).await;
     assert_eq!(set(live, "tier%20now", json!({ "value": "gold" })).await.status, 204);
     set(ended, "tier", json!({ "value": "gold" })).await.refused(409, "not-now");
@@ -211,7 +218,7 @@ async fn operators_act_on_contacts_in_progress() {
     set(live, "a%00", json!({ "value": "" })).await.refused(422, "out-of-bounds");
     let answer = server.put("/v1/contacts/nobody/attributes/a", json!({ "value": "" })).await;
     answer.refused(422, "invalid-name");
-    assert_eq!(server.centre.state.lock().unwrap().done, [format!("end {live}"), "tier now=gold".into()]);
+    assert_eq!(server.centre.state.lock().unwrap().done, [format!("end {live}"), format!("migrate {live}"), "tier now=gold".into()]);
 }
 
 /// A journal with every kind of call and act.

@@ -84,6 +84,8 @@ pub(crate) fn view(n: u64) -> ContactView {
         choices: vec![ChoiceMade { at: at(20), question: "menu".into(), answer: "agent".into() }],
         attributes: [("tier".to_owned(), "gold".to_owned())].into(),
         versions: vec![Digest::of(b"v1")],
+        migrating_to: None,
+        asleep: false,
         stepped_down: None,
         journal_entries: 12,
         journal_durable: true,

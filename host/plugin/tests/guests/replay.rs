@@ -136,7 +136,7 @@ async fn a_cancelled_rehearsal_leaves_nothing_behind() {
     let host = host();
     let [plain] = tours(&host, &["plain"]).await[..] else { panic!("a version") };
     let past = journal(&host, plain, "tour-pause", 3).await;
-    let (mut run, result) = Run::rehearse(&host, plain, begin("tour-pause", 2, past)).await;
+    let (run, result) = Run::rehearse(&host, plain, begin("tour-pause", 2, past)).await;
     assert!(matches!(result, Rehearsal::Agreed { .. }));
     run.handle.cancel();
     until("its instance is gone", || host.loaded()[0].live_instances == 0).await;
