@@ -30,6 +30,9 @@ fn ordinary_days() {
             ("swapped", sum(&reports, |report| report.swaps)),
             ("unloaded", sum(&reports, |report| report.unloaded)),
             ("missed", sum(&reports, |report| report.offers_missed)),
+            ("descended", sum(&reports, |report| report.descended)),
+            ("migrated", sum(&reports, |report| report.migrated)),
+            ("resumed", sum(&reports, |report| report.resumed)),
             ("without a scorer", sum(&reports, |report| report.fallbacks)),
         ] {
             assert!(count > 50, "{what}: {count} of {contacts}");
@@ -39,7 +42,33 @@ fn ordinary_days() {
 
 #[test]
 fn terrible_days() {
-    play(&Plan::stress(), 1_000..1_120);
+    let reports = play(&Plan::stress(), 1_000..1_120);
+    if reports.len() > 1 {
+        for outcome in ["diverged", "failed", "moved-on", "refused"] {
+            let count = sum(&reports, |report| report.not_migrated.get(outcome).copied().unwrap_or(0));
+            assert!(count > 50, "{outcome}: {count}");
+        }
+    }
+}
+
+/// Hundreds wait when versions are swapped, more than can be rehearsed at once.
+#[test]
+fn a_rush_of_versions() {
+    let plan = Plan {
+        contacts: 800,
+        arrival_ms: 100,
+        patience_ms: 200_000,
+        talk_ms: 10_000,
+        agents: 20,
+        max_contacts: 600,
+        operator_ms: 4_000,
+        hibernate_ms: 3_000,
+        migrating: 800,
+        inspect_every: 50,
+        ..Plan::default()
+    };
+    let reports = play(&plan, 1..4);
+    assert!(sum(&reports, |report| report.migrated) > 30 * reports.len() as u64);
 }
 
 /// Many more callers than agents: queues of hundreds, most of them cut off by `max_waiting`.

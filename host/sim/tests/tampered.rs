@@ -6,14 +6,23 @@ use cordboard_core::decision::ScoredBy;
 use cordboard_core::event::What;
 use cordboard_core::flow::{Answer, Reply, Request};
 use cordboard_core::journal::{Frame, decode, encode};
+use cordboard_core::replay::Entries;
 use cordboard_sim::{Plan, Violation, simulate, simulate_tampered};
 
 /// Changes the effects of the first step in which `tamper` finds what it needs, after some steps have passed.
-fn break_once(mut tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {
+fn break_once(tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {
+    break_once_in(&Plan { contacts: 60, ..Plan::default() }, tamper)
+}
+
+/// In a day with many versions.
+fn break_versions(tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {
+    break_once_in(&Plan { contacts: 150, ..Plan::stress() }, tamper)
+}
+
+fn break_once_in(plan: &Plan, mut tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {
     let mut steps = 0;
-    let plan = Plan { contacts: 60, ..Plan::default() };
     let mut broken = false;
-    let day = simulate_tampered(7, &plan, |effects| {
+    let day = simulate_tampered(7, plan, |effects| {
         steps += 1;
         if steps > 200 && !broken {
             broken = tamper(effects);
@@ -277,6 +286,180 @@ fn versions() {
         false
     });
     noticed(unloaded, "a version is unloaded once nobody needs it");
-    let kept = without(|effect| matches!(effect, Effect::UnloadVersion(_)));
-    noticed(kept, "a version that nobody needs is unloaded");
+    let day = simulate_tampered(7, &Plan { contacts: 60, ..Plan::stress() }, |effects| {
+        effects.retain(|effect| !matches!(effect, Effect::UnloadVersion(_)));
+    });
+    noticed(day.err().map(|violation| *violation), "a version that nobody needs is unloaded");
+}
+
+/// Changes the first effect that can be, in a day with many versions.
+fn changed_version(change: impl Fn(&mut Effect) -> bool) -> Option<Violation> {
+    break_versions(|effects| effects.iter_mut().any(&change))
+}
+
+/// Takes the first such effect away, in a day with many versions.
+fn without_version(such: impl Fn(&Effect) -> bool) -> Option<Violation> {
+    break_versions(|effects| at(effects, &such).map(|at| effects.remove(at)).is_some())
+}
+
+/// Without its last entry, if it has any.
+fn cut(past: &mut Entries) -> bool {
+    let shorter: Vec<_> = past.iter().take(past.len().saturating_sub(1)).cloned().collect();
+    let some = !past.is_empty();
+    *past = shorter.into();
+    some
+}
+
+#[test]
+fn rehearsals() {
+    let short = changed_version(|effect| match effect {
+        Effect::Rehearse(wanted) => cut(&mut wanted.past),
+        _ => false,
+    });
+    noticed(short, "what is gone through is the journal");
+    let short = changed_version(|effect| match effect {
+        Effect::RehearseOn { past, .. } => cut(past),
+        _ => false,
+    });
+    noticed(short, "what is gone through is the journal");
+    let twice = break_versions(|effects| {
+        let found = at(effects, |effect| matches!(effect, Effect::Rehearse(_)));
+        found.inspect(|at| effects.insert(*at, effects[*at].clone())).is_some()
+    });
+    noticed(twice, "a contact has one rehearsal at a time");
+    let mut wanted = None;
+    let other = break_versions(|effects| {
+        for effect in effects {
+            match (effect, wanted) {
+                (Effect::Rehearse(rehearse), None) => wanted = Some(rehearse.version),
+                (Effect::Rehearse(rehearse), Some(version)) if rehearse.version != version => {
+                    rehearse.version = version;
+                    return true;
+                }
+                _ => {}
+            }
+        }
+        false
+    });
+    assert!(other.is_some(), "another version was tried than is deployed");
+    let mut rehearsal = None;
+    let busy = break_versions(|effects| {
+        let reply = effects.iter().find_map(|effect| match effect {
+            Effect::ReplyFlow { contact, .. } => Some(*contact),
+            _ => None,
+        });
+        rehearsal = rehearsal.take().or_else(|| {
+            effects.iter().find_map(|effect| match effect {
+                Effect::Rehearse(rehearse) => Some(rehearse.clone()),
+                _ => None,
+            })
+        });
+        let (Some(contact), Some(mut rehearsal)) = (reply, rehearsal.clone()) else { return false };
+        if rehearsal.contact == contact {
+            return false;
+        }
+        rehearsal.contact = contact;
+        effects.push(Effect::Rehearse(rehearsal));
+        true
+    });
+    assert!(busy.is_some(), "another version was tried for a flow that runs");
+    let mut runs = std::collections::BTreeSet::new();
+    let plan = Plan { contacts: 60, inspect_every: u32::MAX, ..Plan::stress() };
+    let left = simulate_tampered(7, &plan, |effects| {
+        for effect in effects.iter() {
+            match effect {
+                Effect::Rehearse(rehearse) => {
+                    runs.insert(rehearse.run);
+                }
+                Effect::TakeOver { run, .. } => {
+                    runs.remove(run);
+                }
+                _ => {}
+            }
+        }
+        effects.retain(|effect| !matches!(effect, Effect::CancelFlow { run, .. } if runs.contains(run)));
+    });
+    let rule = left.unwrap_err().broken.invariant;
+    let rules =
+        ["a rehearsal takes over or is cancelled", "a contact has one rehearsal at a time", "only who waits sleeps"];
+    assert!(rules.contains(&rule), "{rule}");
+}
+
+#[test]
+fn takeovers() {
+    let takes_over = |effect: &Effect| matches!(effect, Effect::TakeOver { .. });
+    let twice = break_versions(|effects| {
+        let found = at(effects, takes_over);
+        found.inspect(|at| effects.insert(*at, effects[*at].clone())).is_some()
+    });
+    noticed(twice, "who takes over has just agreed");
+    assert!(without_version(takes_over).is_some(), "a version that agreed was left where it was");
+    let both = break_versions(|effects| {
+        let Some(over) = at(effects, takes_over) else { return false };
+        let old = at(effects, |effect| matches!(effect, Effect::CancelFlow { .. })).filter(|old| *old < over);
+        old.map(|old| effects.remove(old)).is_some()
+    });
+    noticed(both, "a contact has one run at a time");
+    let early = break_versions(|effects| {
+        let Some(asked) = at(effects, |effect| matches!(effect, Effect::Rehearse(_))) else { return false };
+        let Effect::Rehearse(rehearse) = &effects[asked] else { return false };
+        let over = Effect::TakeOver { contact: rehearse.contact, run: rehearse.run };
+        effects.insert(asked + 1, over);
+        true
+    });
+    noticed(early, "who takes over has just agreed");
+}
+
+#[test]
+fn sleepers_and_predecessors() {
+    let resumed = |effect: &Effect| matches!(effect, Effect::StartFlow { past, .. } if !past.is_empty());
+    let short = changed_version(|effect| match effect {
+        Effect::StartFlow { past, .. } => cut(past),
+        _ => false,
+    });
+    noticed(short, "what is gone through is the journal");
+    let mut asleep = std::collections::BTreeSet::new();
+    let lost = break_versions(|effects| {
+        let all_cancelled = !effects.is_empty() && effects.iter().all(|it| matches!(it, Effect::CancelFlow { .. }));
+        asleep.extend(effects.iter().filter_map(|effect| match effect {
+            Effect::CancelFlow { contact, .. } if all_cancelled => Some(*contact),
+            _ => None,
+        }));
+        let such = |effect: &Effect| {
+            resumed(effect) && matches!(effect, Effect::StartFlow { contact, .. } if asleep.contains(contact))
+        };
+        at(effects, such).map(|at| effects.remove(at)).is_some()
+    });
+    noticed(lost, "a flow's call gets one reply");
+    let descends = |effect: &Effect| tells(effect, |what| matches!(what, What::Descended { rung: "safe-flow", .. }));
+    let twice = break_versions(|effects| {
+        let found = at(effects, descends);
+        found.inspect(|at| effects.insert(*at, effects[*at].clone())).is_some()
+    });
+    noticed(twice, "nobody comes back up the ladder");
+    let silent = break_versions(|effects| {
+        let found = at(effects, |effect| match effect {
+            Effect::Journal { bytes, .. } => matches!(decode(bytes), Ok(Frame::Segment { from, .. }) if from > 0),
+            _ => false,
+        });
+        found.map(|at| effects.remove(at)).is_some()
+    });
+    assert!(silent.is_some(), "a version's segment was left out");
+}
+
+#[test]
+fn keys() {
+    let eaten = |effect: &mut Effect| {
+        let Effect::Journal { bytes, .. } = effect else { return false };
+        match decode(bytes) {
+            Ok(Frame::Outcome { entry, at, reply: Reply::Answer(Answer::Digits(mut typed)), callee }) => {
+                typed.pop();
+                let reply = Reply::Answer(Answer::Digits(typed));
+                *bytes = encode(&Frame::Outcome { entry, at, reply, callee }).unwrap();
+                true
+            }
+            _ => false,
+        }
+    };
+    noticed(changed_version(eaten), "no key is lost");
 }

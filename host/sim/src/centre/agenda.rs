@@ -22,6 +22,8 @@ pub(super) enum Happening {
     Stored(ContactId, u64),
     /// The store fails, or works again.
     Store(bool),
+    /// A flow's instance is lost, whatever it waits in.
+    Lost(ContactId, RunId),
     /// Another version has come to where the contact waits, or failed.
     Rehearsed(ContactId, RunId),
     /// Room for instances is wanted.

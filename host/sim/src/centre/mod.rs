@@ -163,6 +163,7 @@ impl<'a> Centre<'a> {
                 (!self.store_failed).then_some(Input::JournalDurable { contact, frame })
             }
             Happening::Store(healthy) => Some(self.store_turns(healthy)),
+            Happening::Lost(contact, run) => self.lose_instance(contact, run),
             Happening::Rehearsed(contact, run) => self.rehearsed(contact, run),
             Happening::Room => self.make_room(),
             Happening::Operator => self.operate(),
@@ -181,7 +182,12 @@ impl<'a> Centre<'a> {
 
     fn flow_goes_on(&mut self, contact: ContactId, run: RunId) -> Option<Input> {
         let flow = self.runs.get_mut(&(contact, run))?;
-        match flow.next(&self.names, &mut self.random) {
+        let act = flow.next(&self.names, &mut self.random);
+        if self.random.chance(self.plan.faults.flows / 50) {
+            let later = self.random.below(3_000);
+            self.note(later, Happening::Lost(contact, run));
+        }
+        match act {
             Act::Call(request) => Some(Input::FlowRequested { contact, run, request }),
             Act::Nothing => None,
             Act::End(end) => {

@@ -102,6 +102,16 @@ impl Centre<'_> {
                 let name = format!("a{}", self.random.below(4));
                 Some(Input::SetAttribute { contact: *self.random.pick(&contacts)?, name, value: "1.5".into() })
             }
+            // So much that its journal can't be gone through any more.
+            2 if self.random.chance(30) => {
+                let contact = *self.random.pick(&contacts)?;
+                let value = "x".repeat(8_000);
+                for _ in 0..70 {
+                    let input = Input::SetAttribute { contact, name: "a1".into(), value: value.clone() };
+                    self.agenda.note(self.now, Happening::Input(Box::new(input)));
+                }
+                None
+            }
             2 | 3 => Some(Input::Migrate(*self.random.pick(&contacts)?)),
             _ => {
                 let (input, undo) = self.setup.change(self.plan, &mut self.random)?;

@@ -34,7 +34,8 @@ impl Centre<'_> {
     pub(super) fn start_flow(&mut self, contact: ContactId, run: RunId, past: Entries) {
         let made = past.iter().any(|entry| matches!(entry.as_ref(), Entry::Call { .. }));
         let (asleep, failed) = (self.asleep.remove(&contact), self.failed.remove(&contact));
-        let flow = match asleep.map(|(_, flow)| flow) {
+        // With nothing to go through it is the safe flow, or another.
+        let flow = match asleep.map(|(_, flow)| flow).filter(|_| made) {
             Some(mut flow) => {
                 let gone_through = go_through(&mut flow, past);
                 self.expect(gone_through);
@@ -63,6 +64,12 @@ impl Centre<'_> {
         }
         self.runs.insert((contact, run), flow);
         self.flow_soon(contact, run);
+    }
+
+    pub(super) fn lose_instance(&mut self, contact: ContactId, run: RunId) -> Option<Input> {
+        let flow = self.runs.remove(&(contact, run))?;
+        self.failed.insert(contact, flow);
+        Some(Input::FlowEnded { contact, run, end: RunEnd::Limit("memory".into()) })
     }
 
     pub(super) fn rehearse(&mut self, wanted: &Rehearse) {

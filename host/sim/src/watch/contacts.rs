@@ -32,6 +32,7 @@ impl Watch {
                 leg,
                 journal: Journal::default(),
                 frames: 0,
+                bytes: 0,
                 durable: 0,
                 released: false,
                 pending: None,

@@ -26,6 +26,7 @@ impl Watch {
         let applied = watched.journal.apply(frame.clone());
         holds(applied.is_ok(), "a journal reads back", || format!("{id}: frame {number}: {applied:?}"))?;
         let continued = matches!(frame, Frame::Continued { .. });
+        watched.bytes = if continued { 0 } else { watched.bytes + bytes.len() };
         let due = std::mem::replace(&mut watched.continuing, false);
         let down = std::mem::replace(&mut watched.stepped_down, false);
         holds(
@@ -66,8 +67,8 @@ impl Watch {
                     Reply::Answer(Answer::NoMatch(keys)) => keys.chars().any(|key| key != '*'),
                     _ => false,
                 };
-                self.keys_counted(id, pending.as_ref(), &reply)?;
                 holds(!secret || !open, "a secret's digits are not kept", || format!("{id}: {reply:?}"))?;
+                self.keys_counted(id, pending.as_ref(), &reply)?;
                 // Nobody waits for the answer any more.
                 self.lookups.retain(|_, (contact, _)| *contact != id);
                 if let Some(Pending { request: Request::Wait { waiting, .. }, .. }) = &pending {

@@ -63,6 +63,8 @@ struct Watched {
     leg: LegId,
     journal: Journal,
     frames: u64,
+    /// Of the journal of the flow that runs.
+    bytes: usize,
     /// Frames before this one are durable.
     durable: u64,
     /// The store failed since the pending call was written: nothing waits for it.
@@ -235,6 +237,8 @@ impl Watch {
                     && let Some(contact) = self.contacts.get_mut(contact).filter(|contact| !contact.asleep)
                 {
                     contact.run = None;
+                    // It never returns.
+                    contact.pending = None;
                 }
             }
             Input::Rehearsed { contact, run, result } => self.rehearsed(*contact, *run, result),
@@ -364,9 +368,10 @@ impl Watch {
                 | What::TalkEnded { .. },
                 Some(id),
             ) => self.queued(id, &event.what),
-            (What::Descended { .. } | What::SteppedDown { .. } | What::Migrated { .. }, Some(id)) => {
-                self.descended(id, &event.what)
-            }
+            (
+                What::Descended { .. } | What::SteppedDown { .. } | What::Migrated { .. } | What::FlowEnded { .. },
+                Some(id),
+            ) => self.descended(id, &event.what),
             (_, Some(id)) => self.live(id).map(|_| ()),
             (_, None) => Ok(()),
         }

@@ -13,6 +13,8 @@ use cordboard_core::time::Timestamp;
 pub(super) const SEGMENT: &str = "a version's calls are in its segment";
 /// At once: each takes the room of an instance.
 pub(super) const MAX_REHEARSALS: usize = 32;
+/// A longer journal is not gone through again.
+const MAX_PAST_BYTES: usize = 512 << 10;
 const PAST: &str = "what is gone through is the journal";
 const WAITS: &str = "another version is tried only while the contact waits";
 const ONE: &str = "a contact has one rehearsal at a time";
@@ -251,6 +253,13 @@ impl Watch {
                 watched.segment_due = None;
                 let run = watched.run.clone();
                 holds(rung < 3 && run.is_none(), LADDER, || format!("{id}: from {rung} to the board, {run:?}"))
+            }
+            // Nobody can wake it any more.
+            What::FlowEnded { .. } if watched.asleep => {
+                (watched.asleep, watched.run) = (false, None);
+                let long = watched.pending.is_none() && watched.bytes > MAX_PAST_BYTES;
+                let bytes = watched.bytes;
+                holds(long, "who sleeps is woken when its call returns", || format!("{id}: {bytes} bytes"))
             }
             What::Migrated { to, .. } => {
                 let version = watched.version;

@@ -63,8 +63,9 @@ impl Watch {
     /// Contacts are considered in their turn: higher priority, then who came first.
     fn in_turn(&self, decision: &Decision) -> Held {
         let turn = |row: &ContactRow| Some(self.contacts.get(&row.contact)?.waits.as_ref()?.turn);
-        // Who has left meanwhile has no turn.
-        let turns: Vec<_> = decision.contacts.iter().filter_map(turn).collect();
+        // Who has left meanwhile has no turn, or another.
+        let turns = decision.contacts.iter().filter_map(turn).filter(|(_, since, _)| *since <= decision.asked_at);
+        let turns: Vec<_> = turns.collect();
         holds(turns.is_sorted(), "contacts are considered in their turn", || format!("{turns:?}"))
     }
 
