@@ -1,5 +1,6 @@
 //! Settings of the plugin host, and what comes with a component when it is loaded.
 
+use crate::compile::Compiler;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,9 +18,17 @@ pub struct PluginConfig {
     pub step_cpu_ms: u32,
     /// CPU time in which an instance has to go through a contact's past, in milliseconds.
     pub replay_cpu_ms: u32,
-    /// Where compiled artefacts may be kept. Not used yet: an artefact is native code, and loading one that is not
-    /// authenticated would be running whatever someone put there.
+    /// Where compiled artefacts are kept, with the key that shows that they are this host's own; made if it isn't
+    /// there, for one host alone. None: they aren't kept.
     pub artefact_dir: Option<PathBuf>,
+    /// Artefacts kept, in bytes; beyond it those go first that were used longest ago.
+    pub artefact_cache_bytes: u64,
+    /// Where components are compiled. Default: in this process; a service should use [`Compiler::Child`].
+    pub compiler: Compiler,
+    /// A compilation in a child process that takes longer is killed, in milliseconds. At most an hour.
+    pub compile_timeout_ms: u64,
+    /// Memory that a compilation in a child process may fill, in bytes. At least 256 MiB.
+    pub compile_memory_bytes: u64,
     /// CPU time of one `score` call, in milliseconds. Ten times that is the bound in wall time.
     pub scorer_deadline_ms: u32,
     /// Look-ups at once, for each crm version.
@@ -42,6 +51,10 @@ impl Default for PluginConfig {
             step_cpu_ms: 200,
             replay_cpu_ms: 2_000,
             artefact_dir: None,
+            artefact_cache_bytes: 2 << 30,
+            compiler: Compiler::InProcess,
+            compile_timeout_ms: 120_000,
+            compile_memory_bytes: 4 << 30,
             scorer_deadline_ms: 50,
             crm_pool: 32,
             crm_cache: CacheConfig::default(),

@@ -70,17 +70,25 @@ pub(crate) fn engine(settings: &PluginConfig) -> Result<(Engine, Capacity), Host
             "vm.max_map_count has no room for so many flows; raise it with sysctl"
         );
     }
+    let mut config = compile_settings();
+    config
+        .async_stack_size(ASYNC_STACK_BYTES)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings, capacity)));
+    let engine = Engine::new(&config).map_err(|error| HostError::Engine(format!("{error:#}")))?;
+    Ok((engine, capacity))
+}
+
+/// What shapes the code, the same in the host and in its compiler. A setting that an operator could change would have
+/// to go to the compiler with each order.
+pub(crate) fn compile_settings() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)
-        .max_wasm_stack(MAX_WASM_STACK_BYTES)
-        .async_stack_size(ASYNC_STACK_BYTES)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings, capacity)));
-    let engine = Engine::new(&config).map_err(|error| HostError::Engine(format!("{error:#}")))?;
-    Ok((engine, capacity))
+        .max_wasm_stack(MAX_WASM_STACK_BYTES);
+    config
 }
 
 fn check(settings: &PluginConfig) -> Result<(), HostError> {
@@ -100,6 +108,12 @@ fn check(settings: &PluginConfig) -> Result<(), HostError> {
         || settings.crm_pool == 0
     {
         return wrong("step_cpu_ms, replay_cpu_ms, scorer_deadline_ms, crm_pool", "none of them may be 0");
+    }
+    if !(1..=3_600_000).contains(&settings.compile_timeout_ms) {
+        return wrong("compile_timeout_ms", "not within 1 ms to an hour");
+    }
+    if settings.compile_memory_bytes < 256 << 20 {
+        return wrong("compile_memory_bytes", "less than 256 MiB");
     }
     Ok(())
 }
@@ -172,7 +186,8 @@ pub(crate) fn rehearsal_threads() -> Result<tokio::runtime::Runtime, HostError> 
         .map_err(HostError::Thread)
 }
 
-/// Niced threads that compile: half the processors, so that an upload never takes the machine from calls.
+/// Niced threads that verify components, and compile where no child process does: half the processors, so that an
+/// upload never takes the machine from calls.
 pub(crate) fn compile_threads() -> Result<rayon::ThreadPool, HostError> {
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     rayon::ThreadPoolBuilder::new()
@@ -226,6 +241,8 @@ mod tests {
         assert!(with(|settings| settings.max_flow_instances = 0));
         assert!(with(|settings| settings.max_memory_bytes = 1));
         assert!(with(|settings| settings.crm_pool = 0));
+        assert!(with(|settings| settings.compile_timeout_ms = 0));
+        assert!(with(|settings| settings.compile_memory_bytes = 1));
         assert!(!with(|_| ()));
     }
 }

@@ -128,6 +128,24 @@ pub enum LoadError {
     /// It failed as soon as it was instantiated.
     #[error("a trial instance failed: {0}")]
     Trial(String),
+    /// Compiling took longer than it may; it was stopped.
+    #[error("compiling the component took more than {after_ms} ms: it was stopped")]
+    CompileTimeout {
+        /// The bound.
+        after_ms: u128,
+    },
+    /// Compiling took more of something than it may: `CPU time`, `memory`.
+    #[error("the component needs more {0} to be compiled than there may be")]
+    CompileLimit(&'static str),
+    /// The compiler's process ended by itself without an answer. How, and its last words.
+    #[error("the compiler died of the component: {0}")]
+    CompilerDied(String),
+    /// The compiler's process can't be started: a fault of the host's.
+    #[error("the compiler can't be started")]
+    CompilerStart(#[source] std::io::Error),
+    /// The compiler gave something else than an artefact: a fault of the host's.
+    #[error("the compiler's answer can't be used: {0}")]
+    CompilerAnswer(String),
     /// The compiler panicked.
     #[error("the compile task was lost")]
     Lost,

@@ -4,6 +4,7 @@ mod load;
 
 pub use load::LoadedInfo;
 
+use crate::compile::Workshop;
 use crate::config::{EgressRule, LoadSpec, PluginConfig};
 use crate::crm::{CrmRole, Directory, check_rules};
 use crate::engine::{self, Capacity, Ticker};
@@ -13,7 +14,7 @@ use crate::guest::Guest;
 use crate::scorer::{ScoreInput, Scored, ScorerProgram};
 use crate::verify::{self, PluginInfo, World};
 use cordboard_core::flow::{LookupError, Profile};
-use cordboard_core::ids::Version;
+use cordboard_core::ids::{Digest, Version};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -37,7 +38,7 @@ struct Inner {
     flow_slots: Arc<Semaphore>,
     rehearsal_slots: Arc<Semaphore>,
     flow_memory: Arc<AtomicU64>,
-    compiler: Arc<rayon::ThreadPool>,
+    workshop: Arc<Workshop>,
     compile_turn: Arc<Semaphore>,
     runtime: Option<Runtime>,
     rehearsals: Option<Runtime>,
@@ -66,6 +67,7 @@ struct Versions {
 /// A version in memory.
 struct Loaded {
     info: LoadedInfo,
+    component: Digest,
     program: Kind,
     live: AtomicU64,
 }
@@ -139,7 +141,7 @@ impl PluginHost {
             flow_slots: Arc::new(Semaphore::new(capacity.flow_instances as usize)),
             flow_memory: Arc::default(),
             rehearsal_slots: Arc::new(Semaphore::new(engine::REHEARSALS)),
-            compiler: Arc::new(engine::compile_threads()?),
+            workshop: Workshop::new(&engine, &settings)?,
             compile_turn: Arc::new(Semaphore::new(1)),
             runtime: Some(runtime),
             rehearsals: Some(engine::rehearsal_threads()?),
@@ -163,8 +165,9 @@ impl PluginHost {
         verify::verify(component, self.0.settings.max_component_bytes)
     }
 
-    /// Compiles a version on the compile threads, one at a time, and tries an instance of it. Loading a version again
-    /// does nothing, also while it is being loaded; where it may connect is changed with [`PluginHost::grant`].
+    /// Compiles a version, or reads what it was compiled to before, one at a time, and tries an instance of it. Loading
+    /// a version again does nothing, also while it is being loaded; where it may connect is changed with
+    /// [`PluginHost::grant`]. Needs a tokio runtime with I/O and time. Dropped, it ends a compiler in a child process.
     ///
     /// # Errors
     /// What is wrong with the component, its limits or its egress.
@@ -183,7 +186,8 @@ impl PluginHost {
         let info = loaded.info.clone();
         self.0.versions().loaded.insert(version, Arc::new(loaded));
         drop(turn);
-        tracing::info!(version = %version.short(), world = %info.world, compile_ms = info.compile_ms, "plugin loaded");
+        let (version, from_cache) = (version.short(), info.from_cache);
+        tracing::info!(%version, world = %info.world, compile_ms = info.compile_ms, from_cache, "plugin loaded");
         Ok(info)
     }
 

@@ -7,6 +7,7 @@
 //! run ends with a [`RunEnd`](cordboard_core::flow::RunEnd), never with the process.
 
 mod bindings;
+mod compile;
 mod config;
 mod crm;
 mod engine;
@@ -18,6 +19,7 @@ mod scorer;
 mod task;
 mod verify;
 
+pub use compile::{Compiler, compile_child};
 pub use config::{BreakerConfig, CacheConfig, EgressRule, Limits, LoadSpec, PluginConfig, Scheme};
 pub use engine::Capacity;
 pub use error::{HostError, LoadError, ScoreError, UploadError};

@@ -107,6 +107,11 @@ pub struct Plugins {
     pub hibernate_after_s: u64,
     /// Linear memory of all flow instances together, in MiB; with more, those that waited longest sleep.
     pub flow_memory_mib: u64,
+    /// A plugin that takes longer to compile is refused. 1 to 3,600.
+    pub compile_timeout_s: u64,
+    /// Compiled plugins kept in the data folder; beyond it those go first that were loaded longest ago. In MiB, 1 to
+    /// 1,048,576.
+    pub artefact_cache_mib: u64,
 }
 
 /// `[shutdown]`
@@ -177,6 +182,8 @@ impl Default for Plugins {
             step_cpu_ms: 200,
             hibernate_after_s: 60,
             flow_memory_mib: 2_048,
+            compile_timeout_s: 120,
+            artefact_cache_mib: 2_048,
         }
     }
 }
@@ -246,7 +253,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let bounds: [(&'static str, u64, u64, u64); 15] = [
+        let bounds: [(&'static str, u64, u64, u64); 17] = [
             ("sip.calls_per_second", self.sip.calls_per_second.into(), 1, 10_000),
             ("sip.max_calls", self.sip.max_calls.into(), 1, 100_000),
             ("sip.max_message_bytes", self.sip.max_message_bytes as u64, 1_024, 8_192),
@@ -262,6 +269,8 @@ impl Config {
             ("plugins.step_cpu_ms", self.plugins.step_cpu_ms.into(), 1, 10_000),
             ("plugins.hibernate_after_s", self.plugins.hibernate_after_s, 0, 86_400),
             ("plugins.flow_memory_mib", self.plugins.flow_memory_mib, 16, 1 << 20),
+            ("plugins.compile_timeout_s", self.plugins.compile_timeout_s, 1, 3_600),
+            ("plugins.artefact_cache_mib", self.plugins.artefact_cache_mib, 1, 1 << 20),
         ];
         let [first, last] = self.media.ports;
         let ports = ("media.ports (the last)", u64::from(last), u64::from(first), 65_535);

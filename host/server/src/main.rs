@@ -26,11 +26,15 @@ enum Command {
     Phone(Box<phone::PhoneArguments>),
     /// Prints the admin API's OpenAPI document.
     Openapi,
+    /// What a host starts to compile a plugin: the component comes on standard input.
+    #[command(name = cordboard::serve::COMPILE, hide = true)]
+    Compile,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
+        Command::Compile => return cordboard_plugin::compile_child(std::io::stdin(), std::io::stdout().lock()),
         Command::Serve { config } => cordboard::serve::run(config.as_deref()),
         Command::Phone(arguments) => phone::run(&arguments),
         Command::Openapi => {

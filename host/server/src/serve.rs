@@ -14,7 +14,7 @@ use cordboard_admin::{Admin, AdminConfig};
 use cordboard_core::board::{Board, Input};
 use cordboard_core::ids::TenantId;
 use cordboard_media::{MediaConfig, MediaPlane};
-use cordboard_plugin::{PluginConfig, PluginHost};
+use cordboard_plugin::{Compiler, PluginConfig, PluginHost};
 use cordboard_sip::{SipConfig, SipHandle, SipStack};
 use cordboard_store::{Blobs, Rooms, SledOptions, SledStore, Store};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -35,7 +35,10 @@ const FLOW_MESSAGES: usize = 16_384;
 /// How long the last words may take once the limit of a graceful stop has passed.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
-/// Runs a host until it is told to stop.
+/// The subcommand of the program that compiles a plugin: a host starts itself with it.
+pub const COMPILE: &str = "compile-component";
+
+/// Runs a host until it is told to stop. The program has to be one that compiles when it is started with [`COMPILE`].
 ///
 /// # Errors
 /// What keeps it from starting: in the configuration, the data folder, or an address that is taken.
@@ -276,6 +279,10 @@ fn plugin_config(config: &Config) -> PluginConfig {
         max_memory_bytes: u64::from(config.plugins.memory_mib) << 20,
         step_cpu_ms: config.plugins.step_cpu_ms,
         max_component_bytes: config.admin.max_upload_mib << 20,
+        artefact_dir: Some(config.data_dir.join("artefacts")),
+        artefact_cache_bytes: config.plugins.artefact_cache_mib << 20,
+        compiler: Compiler::this_program(&[COMPILE]),
+        compile_timeout_ms: config.plugins.compile_timeout_s * 1000,
         ..PluginConfig::default()
     }
 }

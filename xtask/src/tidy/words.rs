@@ -13,6 +13,7 @@ pub(crate) fn check(file: &File) -> Vec<Finding> {
 fn unfinished(file: &File) -> Vec<Finding> {
     let mut findings = Vec::new();
     let bare = code::bare(&file.text);
+    let mut allowed = 0;
     for (at, line) in bare.lines().enumerate() {
         for word in ["todo!", "unimplemented!", "dbg!"].iter().filter(|word| code::has_word(line, word)) {
             findings.push(Finding::new(&file.path, at + 1, format!("`{word}`")));
@@ -21,10 +22,13 @@ fn unfinished(file: &File) -> Vec<Finding> {
         if squeezed.contains("#[ignore]") {
             findings.push(Finding::new(&file.path, at + 1, "`#[ignore]` without a reason: `#[ignore = \"…\"]`"));
         }
-        if (squeezed.contains("allow(unsafe_code)") || squeezed.contains("expect(unsafe_code)"))
-            || squeezed.contains("unsafe{")
-        {
-            findings.push(Finding::new(&file.path, at + 1, "unsafe code; for generated code say so: `reason = \"…\"`"));
+        if squeezed.contains("allow(unsafe_code,reason=") {
+            allowed = at + 1;
+        }
+        // One block, right below its reason.
+        let unexplained = squeezed.contains("unsafe{") && (allowed == 0 || at > allowed);
+        if squeezed.contains("allow(unsafe_code)") || squeezed.contains("expect(unsafe_code)") || unexplained {
+            findings.push(Finding::new(&file.path, at + 1, "unsafe code; say why above it: `reason = \"…\"`"));
         }
     }
     findings
@@ -70,6 +74,8 @@ mod tests {
             ("#![allow(unsafe_code)]", 1),
             ("#![allow(unsafe_code, reason = \"generated\")]", 0),
             ("unsafe { f() }", 1),
+            ("#[allow(unsafe_code, reason = \"trusted\")]\nunsafe {\n    f()\n}", 0),
+            ("#[allow(unsafe_code, reason = \"trusted\")]\n\nunsafe { f() }", 1),
         ];
         for (text, count) in table {
             assert_eq!(found("a.rs", text).len(), count, "{text}");

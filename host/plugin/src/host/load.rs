@@ -4,6 +4,7 @@ use super::{Inner, Kind, Linkers, Loaded};
 use crate::bindings::crm_0_1_0::CrmPre;
 use crate::bindings::flow_0_1_0::{self, FlowPre};
 use crate::bindings::scorer_0_1_0::{self, ScorerPre};
+use crate::compile::{Compiled, Turn};
 use crate::config::{Limits, LoadSpec};
 use crate::crm::{self, Directory};
 use crate::engine::MAX_TABLE_ELEMENTS;
@@ -12,21 +13,18 @@ use crate::flow::{self, Program};
 use crate::guest::{Clocks, Guest, linker, metered, shortened};
 use crate::scorer::ScorerProgram;
 use crate::task::Aborted;
-use crate::verify::{PluginInfo, World, verify};
-use cordboard_core::ids::Version;
+use crate::verify::World;
+use cordboard_core::ids::{Digest, Version};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
 /// Wall time of a trial instance; its CPU time is bounded by the step.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_TEXT_BYTES: usize = 4096;
-
-/// What a component is, compiled, and how many milliseconds that took.
-type Compiled = (PluginInfo, Component, u64);
 
 /// What is known of a version once it is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +35,10 @@ pub struct LoadedInfo {
     pub world: World,
     /// Its contract, e.g. `cordboard:flow@0.1.0`.
     pub contract: String,
-    /// How long compiling took, in milliseconds.
+    /// How long compiling took, or reading what was compiled before, in milliseconds.
     pub compile_ms: u64,
+    /// Nothing was compiled: it had been before, and was kept.
+    pub from_cache: bool,
     /// How long a trial instance took, in microseconds.
     pub instantiate_us: u64,
 }
@@ -67,12 +67,12 @@ impl Inner {
         &self,
         version: Version,
         spec: LoadSpec,
-        turn: OwnedSemaphorePermit,
-    ) -> Result<(Loaded, OwnedSemaphorePermit), LoadError> {
+        turn: Turn,
+    ) -> Result<(Loaded, Turn), LoadError> {
         self.check(&spec.limits)?;
         crm::check_rules(&spec.egress)?;
-        let (compiled, turn) = self.component(Arc::clone(&spec.component), turn).await?;
-        let (info, component, compile_ms) = compiled?;
+        let compiling = self.workshop.component(Arc::clone(&spec.component), self.needed(), turn);
+        let (Compiled { info, component, compile_ms, from_cache }, turn) = Box::pin(compiling).await?;
         if let Some(rule) = spec.egress.first().filter(|_| info.world != World::Crm) {
             let problem = "only a crm plugin may have egress";
             return Err(LoadError::Egress { rule: rule.clone(), problem });
@@ -89,8 +89,9 @@ impl Inner {
             Err(_) => return Err(LoadError::Trial("it took longer than 30 s".into())),
         }
         let instantiate_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let info = LoadedInfo { version, world: info.world, contract: info.contract, compile_ms, instantiate_us };
-        Ok((Loaded { info, program, live: AtomicU64::new(0) }, turn))
+        let (digest, world, contract) = (info.digest, info.world, info.contract);
+        let info = LoadedInfo { version, world, contract, compile_ms, from_cache, instantiate_us };
+        Ok((Loaded { info, component: digest, program, live: AtomicU64::new(0) }, turn))
     }
 
     fn check(&self, limits: &Limits) -> Result<(), LoadError> {
@@ -108,29 +109,9 @@ impl Inner {
         Ok(())
     }
 
-    /// Verifies and compiles away from the async threads. A compilation can't be cancelled: it keeps its turn to its
-    /// end, also if nobody waits for it any more.
-    async fn component(
-        &self,
-        bytes: Arc<[u8]>,
-        turn: OwnedSemaphorePermit,
-    ) -> Result<(Result<Compiled, LoadError>, OwnedSemaphorePermit), LoadError> {
-        let (engine, compiler) = (self.engine.clone(), Arc::clone(&self.compiler));
-        let max_bytes = self.settings.max_component_bytes;
-        let (done, compiled) = oneshot::channel();
-        compiler.spawn(move || {
-            let compile = || {
-                let info = verify(&bytes, max_bytes).map_err(LoadError::Refused)?;
-                let began = Instant::now();
-                let component = Component::new(&engine, &bytes)
-                    .map_err(|error| LoadError::Compile(shortened(&format!("{error:#}"), MAX_TEXT_BYTES)))?;
-                let compile_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                Ok((info, component, compile_ms))
-            };
-            // Whoever waited may have gone away; then the turn is over here.
-            let _ = done.send((compile(), turn));
-        });
-        compiled.await.map_err(|_| LoadError::Lost)
+    /// The components that are in memory.
+    fn needed(&self) -> BTreeSet<Digest> {
+        self.versions().loaded.values().map(|loaded| loaded.component).collect()
     }
 
     fn program(

@@ -4,6 +4,7 @@
 
 mod clock;
 mod common;
+mod compiling;
 mod conversation;
 mod corpus;
 mod directories;

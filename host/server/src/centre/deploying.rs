@@ -330,7 +330,13 @@ fn load_refused(error: LoadError) -> Refusal {
         LoadError::Compile(_) => "compile-failed",
         LoadError::Contract(_) => "contract-mismatch",
         LoadError::Trial(_) => "trial-failed",
-        LoadError::Lost => return Refusal::Internal(error.to_string()),
+        LoadError::CompileTimeout { .. } => "compile-timeout",
+        LoadError::CompileLimit(_) => "compile-limit",
+        LoadError::CompilerDied(_) => "compiler-died",
+        LoadError::CompilerStart(cause) => {
+            return Refusal::Internal(format!("the compiler can't be started: {cause}"));
+        }
+        LoadError::CompilerAnswer(_) | LoadError::Lost => return Refusal::Internal(error.to_string()),
     };
     Refusal::Invalid { code, detail: error.to_string() }
 }

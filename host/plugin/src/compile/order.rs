@@ -1,0 +1,107 @@
+//! What goes between the host and the compiler in its child process: an order one way, an answer the other. The
+//! settings that shape code are part of both programs, which are one; their fingerprint shows that they are.
+
+use super::Fingerprint;
+use std::io::{self, Read, Write};
+
+const ORDER_MAGIC: [u8; 8] = *b"cbcomp01";
+const ANSWER_MAGIC: [u8; 8] = *b"cbartf01";
+pub(crate) const ANSWER_HEAD_BYTES: usize = 16;
+/// No component is larger, whatever the host is set to.
+const MAX_COMPONENT_BYTES: u64 = 2 << 30;
+
+/// What precedes the component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    /// Of the engine that will run the artefact.
+    pub(crate) fingerprint: Fingerprint,
+    /// CPU time, in seconds.
+    pub(crate) cpu_s: u64,
+    /// Memory the compiler may fill, in bytes.
+    pub(crate) memory_bytes: u64,
+    /// Threads that compile.
+    pub(crate) threads: u64,
+    /// The component's size.
+    pub(crate) component_bytes: u64,
+}
+
+impl Order {
+    pub(crate) fn head(&self) -> Vec<u8> {
+        let mut head = ORDER_MAGIC.to_vec();
+        head.extend(self.fingerprint.0);
+        for number in [self.cpu_s, self.memory_bytes, self.threads, self.component_bytes] {
+            head.extend(number.to_be_bytes());
+        }
+        head
+    }
+
+    /// Reads an order's head. The component follows.
+    pub(crate) fn read(from: &mut impl Read) -> io::Result<Self> {
+        if take(from)? != ORDER_MAGIC {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "no order to compile"));
+        }
+        let fingerprint = Fingerprint(take(from)?);
+        let mut number = || take(from).map(u64::from_be_bytes);
+        let (cpu_s, memory_bytes, threads, component_bytes) = (number()?, number()?, number()?, number()?);
+        if component_bytes > MAX_COMPONENT_BYTES {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an order to compile too much"));
+        }
+        Ok(Self { fingerprint, cpu_s, memory_bytes, threads, component_bytes })
+    }
+}
+
+fn take<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    from.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Writes an artefact with what precedes it.
+pub(crate) fn write_answer(to: &mut impl Write, artefact: &[u8]) -> io::Result<()> {
+    to.write_all(&ANSWER_MAGIC)?;
+    to.write_all(&(artefact.len() as u64).to_be_bytes())?;
+    to.write_all(artefact)?;
+    to.flush()
+}
+
+/// The artefact of an answer; none if it isn't a whole one, or there is more.
+pub(crate) fn artefact(mut answer: Vec<u8>) -> Option<Vec<u8>> {
+    let mut head = answer.get(..ANSWER_HEAD_BYTES)?;
+    let sound = take(&mut head).ok()? == ANSWER_MAGIC
+        && u64::from_be_bytes(take(&mut head).ok()?) == (answer.len() - ANSWER_HEAD_BYTES) as u64;
+    sound.then(|| answer.split_off(ANSWER_HEAD_BYTES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORDER: Order =
+        Order { fingerprint: Fingerprint([7; 32]), cpu_s: 1, memory_bytes: 2, threads: 3, component_bytes: 4 };
+
+    #[test]
+    fn an_order_reads_back_whole_or_not_at_all() {
+        let head = ORDER.head();
+        assert_eq!(head.len(), 72);
+        assert_eq!(Order::read(&mut head.as_slice()).unwrap(), ORDER);
+        for end in 0..head.len() {
+            assert!(Order::read(&mut &head[..end]).is_err(), "cut at {end}");
+        }
+        assert!(Order::read(&mut b"GET / HTTP/1.1\r\n".repeat(9).as_slice()).is_err());
+        let vast = Order { component_bytes: u64::MAX, ..ORDER };
+        assert!(Order::read(&mut vast.head().as_slice()).is_err());
+    }
+
+    #[test]
+    fn an_answer_reads_back_whole_or_not_at_all() {
+        let mut answer = Vec::new();
+        write_answer(&mut answer, b"native code").unwrap();
+        assert_eq!(artefact(answer.clone()).unwrap(), b"native code");
+        for end in 0..answer.len() {
+            assert_eq!(artefact(answer[..end].to_vec()), None, "cut at {end}");
+        }
+        answer.push(0);
+        assert_eq!(artefact(answer), None, "one byte more");
+        assert_eq!(artefact(b"Hello, world! This is no artefact.".to_vec()), None);
+    }
+}

@@ -1,0 +1,143 @@
+//! Components are compiled in a child process, and never twice.
+
+use crate::common::{Run, agreeable, host_with, spec, start, version};
+use cordboard_core::flow::{FlowEnd, RunEnd};
+use cordboard_plugin::{Compiler, LoadError, LoadedInfo, PluginConfig, PluginHost};
+use std::path::{Path, PathBuf};
+
+/// The real compiler, in a process of its own.
+fn child() -> Compiler {
+    Compiler::Child { program: env!("CARGO_BIN_EXE_cordboard-compile").into(), args: Vec::new() }
+}
+
+/// One that only fails.
+fn broken() -> Compiler {
+    shell("echo no compiler here >&2; exit 9")
+}
+
+fn shell(script: &str) -> Compiler {
+    Compiler::Child { program: "/bin/sh".into(), args: vec!["-c".into(), script.into()] }
+}
+
+fn host(compiler: Compiler, folder: Option<&Path>) -> PluginHost {
+    let folder = folder.map(Path::to_owned);
+    host_with(|settings: &mut PluginConfig| (settings.compiler, settings.artefact_dir) = (compiler, folder))
+}
+
+async fn load(host: &PluginHost, guest: &str) -> Result<LoadedInfo, LoadError> {
+    host.load(version(guest), spec(guest, &[])).await
+}
+
+async fn works(host: &PluginHost) {
+    let ran = Run::new(host, version("probe-flow"), start("3", 1)).finish(agreeable).await;
+    assert_eq!((ran.end, ran.requests.len()), (RunEnd::Returned(FlowEnd::Completed), 3));
+}
+
+fn artefacts(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "cwasm")).collect()
+}
+
+#[tokio::test]
+async fn what_the_child_compiled_runs() {
+    let host = host(child(), None);
+    let info = load(&host, "probe-flow").await.unwrap();
+    assert!(!info.from_cache);
+    works(&host).await;
+    load(&host, "probe-scorer").await.unwrap();
+    load(&host, "probe-crm").await.unwrap();
+}
+
+#[tokio::test]
+async fn after_a_restart_nothing_compiles_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = host(child(), Some(folder.path()));
+    assert!(!load(&first, "probe-flow").await.unwrap().from_cache);
+    assert!(!load(&first, "reception").await.unwrap().from_cache);
+    // The same component with another configuration is another version, and the same code.
+    let greeter = first.load(version("greeter"), spec("probe-flow", &[("greeting", "hello")])).await.unwrap();
+    assert!(greeter.from_cache);
+    drop(first);
+    let second = host(broken(), Some(folder.path()));
+    for guest in ["probe-flow", "reception"] {
+        assert!(load(&second, guest).await.unwrap().from_cache, "{guest}");
+    }
+    works(&second).await;
+    assert!(matches!(load(&second, "probe-crm").await, Err(LoadError::CompilerDied(_))), "that one is new");
+}
+
+#[tokio::test]
+async fn an_artefact_that_is_not_what_this_host_made_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = || host(child(), Some(folder.path()));
+    assert!(!load(&make(), "probe-flow").await.unwrap().from_cache);
+    let path = artefacts(folder.path()).pop().unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let mut tampered = whole.clone();
+    *tampered.last_mut().unwrap() ^= 1;
+    let other = tempfile::tempdir().unwrap();
+    assert!(!load(&host(child(), Some(other.path())), "probe-flow").await.unwrap().from_cache);
+    let foreign = std::fs::read(artefacts(other.path()).pop().unwrap()).unwrap();
+    let bare = whole[104..].to_vec();
+    for (what, body) in [
+        ("tampered", tampered),
+        ("truncated", whole[..whole.len() / 2].to_vec()),
+        ("another host's", foreign),
+        ("without its head", bare),
+        ("empty", Vec::new()),
+    ] {
+        std::fs::write(&path, &body).unwrap();
+        let host = make();
+        assert!(!load(&host, "probe-flow").await.unwrap().from_cache, "{what}");
+        works(&host).await;
+        assert!(load(&make(), "probe-flow").await.unwrap().from_cache, "{what}: it took its place");
+    }
+    std::fs::remove_file(folder.path().join("key")).unwrap();
+    assert!(!load(&make(), "probe-flow").await.unwrap().from_cache, "the key is another one");
+}
+
+#[tokio::test]
+async fn without_a_place_to_keep_them_components_still_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "no folder").unwrap();
+    let host = host(child(), Some(&file));
+    assert!(!load(&host, "probe-flow").await.unwrap().from_cache);
+    works(&host).await;
+}
+
+#[tokio::test]
+async fn what_a_compiler_may_do_has_bounds_and_each_has_its_error() {
+    let timeout = host_with(|settings| {
+        (settings.compiler, settings.compile_timeout_ms) = (shell("exec sleep 1000"), 50);
+    });
+    assert!(matches!(load(&timeout, "probe-flow").await, Err(LoadError::CompileTimeout { after_ms: 50 })));
+    // The turn is free again.
+    assert!(matches!(load(&timeout, "probe-crm").await, Err(LoadError::CompileTimeout { .. })));
+    assert!(matches!(load(&host(shell("exec yes"), None), "probe-flow").await, Err(LoadError::CompilerAnswer(_))));
+    assert!(matches!(load(&host(broken(), None), "probe-flow").await, Err(LoadError::CompilerDied(_))));
+    // Native code of another program, in the right frame.
+    let framed = r"printf 'cbartf01\000\000\000\000\000\000\000\004\177ELF'";
+    assert!(matches!(load(&host(shell(framed), None), "probe-flow").await, Err(LoadError::CompilerAnswer(_))));
+    let nowhere = Compiler::Child { program: "/nowhere/cordboard".into(), args: Vec::new() };
+    assert!(matches!(load(&host(nowhere, None), "probe-flow").await, Err(LoadError::CompilerStart(_))));
+}
+
+#[tokio::test]
+async fn a_load_nobody_waits_for_any_more_leaves_no_compiler_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    let host = host(shell(&format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 1000", pid.display())), None);
+    let waiting = tokio::spawn({
+        let host = host.clone();
+        async move { load(&host, "probe-flow").await.map(drop) }
+    });
+    crate::common::until("the compiler runs", || pid.exists()).await;
+    waiting.abort();
+    let number = std::fs::read_to_string(&pid).unwrap();
+    let gone = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", number.trim())).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
+    };
+    crate::common::until("the compiler is gone", gone).await;
+}
