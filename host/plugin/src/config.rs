@@ -1,6 +1,7 @@
 //! Settings of the plugin host, and what comes with a component when it is loaded.
 
 use crate::compile::Compiler;
+use crate::engine::{MAX_CORE_INSTANCES, MAX_TABLES};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -105,14 +106,26 @@ pub struct Limits {
     pub max_memory_bytes: u64,
     /// Elements of one table.
     pub max_table_elements: u32,
+    /// Tables of an instance. At most 40.
+    pub max_tables: u32,
+    /// Core instances that it is made of. At most 60.
+    pub max_core_instances: u32,
     /// Live handles: places in queues, streams, timers.
     pub max_handles: u32,
     /// CPU time of one step, in milliseconds; the host's default if none.
     pub step_cpu_ms: Option<u32>,
+    /// CPU time of one run of a flow, or of one look-up, in milliseconds. A scorer has its deadline alone.
+    pub max_cpu_ms: u32,
     /// Host calls of one run.
     pub max_calls: u64,
     /// Host calls a second; a flow that is faster is slowed down, since an error here could not be replayed.
     pub calls_per_second: u32,
+    /// Bytes handed over in one host call: 64 KiB to 16 MiB.
+    pub max_call_bytes: u32,
+    /// Lines of log a second; five times as many at once. What is more is dropped, and told.
+    pub log_lines_per_second: u32,
+    /// Bytes of log a second; eight times as many at once. At least 4,096, one line.
+    pub log_bytes_per_second: u32,
 }
 
 impl Default for Limits {
@@ -120,10 +133,16 @@ impl Default for Limits {
         Self {
             max_memory_bytes: 64 << 20,
             max_table_elements: 20_000,
+            max_tables: MAX_TABLES,
+            max_core_instances: MAX_CORE_INSTANCES,
             max_handles: 256,
             step_cpu_ms: None,
+            max_cpu_ms: 60_000,
             max_calls: 10_000,
             calls_per_second: 100,
+            max_call_bytes: 2 << 20,
+            log_lines_per_second: 20,
+            log_bytes_per_second: 32 << 10,
         }
     }
 }

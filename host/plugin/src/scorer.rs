@@ -115,6 +115,7 @@ impl ScorerProgram {
         let birth = Birth {
             limits: self.limits,
             step_cpu_ms: self.deadline_ms,
+            max_cpu_ms: None,
             clock: VirtualClock::default(),
             random: SeededRandom::new(0, 0),
             sink: LogSink::Host(self.version),

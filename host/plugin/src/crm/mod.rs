@@ -142,6 +142,7 @@ impl Directory {
         let birth = Birth {
             limits: self.limits,
             step_cpu_ms: self.step_cpu_ms,
+            max_cpu_ms: Some(self.limits.max_cpu_ms),
             // Unused: a crm plugin sees the machine's clock and random numbers, since only its answer is journaled.
             clock: VirtualClock::default(),
             random: SeededRandom::new(0, 0),

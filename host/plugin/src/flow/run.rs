@@ -5,7 +5,7 @@ use super::port::{Mode, Parted};
 use super::{ContactHandle, FlowHandle, FlowMessage, FlowPort, FlowStart, Places, RunCost};
 use crate::bindings::flow_0_1_0::{FlowPre, flow_end};
 use crate::config::Limits;
-use crate::guest::{Birth, Guest, HOSTCALL_BYTES, LogLevel, LogSink, Meter, SeededRandom, StepDeadline, VirtualClock};
+use crate::guest::{Birth, CpuSpent, Guest, LogLevel, LogSink, Meter, SeededRandom, StepDeadline, VirtualClock};
 use crate::guest::{metered, shortened};
 use cordboard_core::board::Rehearsal;
 use cordboard_core::flow::{Address, Channel, RunEnd};
@@ -320,8 +320,9 @@ impl Program {
         role: FlowPort,
     ) -> Store<Guest<FlowPort>> {
         let config = Arc::clone(&self.config);
-        let (limits, step_cpu_ms) = (self.limits, self.step_cpu_ms);
-        let mut store = Guest::store(&self.engine, Birth { limits, step_cpu_ms, clock, random, sink, config, role });
+        let (limits, step_cpu_ms, max_cpu_ms) = (self.limits, self.step_cpu_ms, Some(self.limits.max_cpu_ms));
+        let birth = Birth { limits, step_cpu_ms, max_cpu_ms, clock, random, sink, config, role };
+        let mut store = Guest::store(&self.engine, birth);
         store.data_mut().count_memory_in(Arc::clone(&self.memory));
         store
     }
@@ -354,7 +355,11 @@ fn not_started(store: &Store<Guest<FlowPort>>, error: &wasmtime::Error) -> Optio
     if no_room(error) {
         return Some(RunEnd::NoRoom(format!("no room for another instance: {error:#}")));
     }
-    if store.data().limit_hit().is_some() || error.is::<StepDeadline>() || error.is::<wasmtime::Trap>() {
+    if store.data().limit_hit().is_some()
+        || error.is::<StepDeadline>()
+        || error.is::<CpuSpent>()
+        || error.is::<wasmtime::Trap>()
+    {
         return ended(store, error);
     }
     Some(RunEnd::NotStarted(shortened(&format!("{error:?}"), MAX_TEXT_BYTES)))
@@ -381,6 +386,9 @@ pub(crate) fn failure(limit_hit: Option<&str>, error: &wasmtime::Error) -> RunEn
     if error.is::<StepDeadline>() {
         return RunEnd::Deadline;
     }
+    if let Some(spent) = error.downcast_ref::<CpuSpent>() {
+        return RunEnd::Limit(spent.to_string());
+    }
     if let Some(limit) = limit_hit {
         return RunEnd::Limit(limit.to_owned());
     }
@@ -389,7 +397,7 @@ pub(crate) fn failure(limit_hit: Option<&str>, error: &wasmtime::Error) -> RunEn
     }
     // The engine keeps this error's type to itself; its version is pinned, and a test holds on to the text.
     if error.root_cause().to_string().contains("fuel allocated for hostcalls") {
-        return RunEnd::Limit(format!("bytes handed over in one host call: more than {HOSTCALL_BYTES}"));
+        return RunEnd::Limit("bytes handed over in one host call: more than there may be".into());
     }
     RunEnd::Trap(shortened(&format!("{error:?}"), MAX_TEXT_BYTES))
 }

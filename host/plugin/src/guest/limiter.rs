@@ -10,6 +10,8 @@ use wasmtime::ResourceLimiter;
 pub(crate) struct Limiter {
     max_memory_bytes: usize,
     max_table_elements: usize,
+    max_tables: usize,
+    max_core_instances: usize,
     memory_bytes: usize,
     peak_bytes: usize,
     hit: Option<String>,
@@ -22,6 +24,8 @@ impl Limiter {
         Self {
             max_memory_bytes: usize::try_from(limits.max_memory_bytes).unwrap_or(usize::MAX),
             max_table_elements: limits.max_table_elements as usize,
+            max_tables: limits.max_tables as usize,
+            max_core_instances: limits.max_core_instances as usize,
             memory_bytes: 0,
             peak_bytes: 0,
             hit: None,
@@ -77,11 +81,11 @@ impl ResourceLimiter for Limiter {
     }
 
     fn instances(&self) -> usize {
-        crate::engine::MAX_CORE_INSTANCES as usize
+        self.max_core_instances
     }
 
     fn tables(&self) -> usize {
-        crate::engine::MAX_TABLES as usize
+        self.max_tables
     }
 
     fn memories(&self) -> usize {

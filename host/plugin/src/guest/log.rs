@@ -1,5 +1,6 @@
 //! What a guest writes: log lines, and what it prints. Bounded in length and rate; the rest is dropped and counted.
 
+use crate::config::Limits;
 use cordboard_core::ids::Version;
 use hyper::body::Bytes;
 use std::collections::VecDeque;
@@ -14,9 +15,9 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// A line longer than this, in bytes, is cut.
 pub(crate) const MAX_LINE_BYTES: usize = 4096;
-/// So many lines at once, and so many a second after that.
-const BURST_LINES: u32 = 100;
-const LINES_PER_SECOND: u32 = 20;
+/// What may come at once, in seconds of what may come in each.
+const BURST_LINES_S: u32 = 5;
+const BURST_BYTES_S: u32 = 8;
 
 /// How serious a guest thinks a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +77,8 @@ pub(crate) struct GuestLog(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     sink: LogSink,
-    bucket: Bucket,
+    lines: Bucket,
+    bytes: Bucket,
     dropped: u64,
     /// A line printed but not ended yet.
     partial: VecDeque<u8>,
@@ -98,21 +100,29 @@ impl Bucket {
 
     /// Takes a token, or says in how many seconds there will be one.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), f64> {
+        self.take_many(1, now)
+    }
+
+    /// Takes so many, or none.
+    fn take_many(&mut self, tokens: u32, now: Instant) -> Result<(), f64> {
+        let tokens = f64::from(tokens);
         let passed = now.saturating_duration_since(self.filled).as_secs_f64();
         self.filled = now;
         self.tokens = (self.tokens + passed * self.per_second).min(self.burst);
-        if self.tokens >= 1.0 {
-            self.tokens -= 1.0;
+        if self.tokens >= tokens {
+            self.tokens -= tokens;
             Ok(())
         } else {
-            Err((1.0 - self.tokens) / self.per_second)
+            Err((tokens - self.tokens) / self.per_second)
         }
     }
 }
 
 impl State {
     fn line(&mut self, level: LogLevel, text: &str) {
-        if self.bucket.take(Instant::now()).is_err() {
+        let (now, bytes) = (Instant::now(), u32::try_from(text.len().min(MAX_LINE_BYTES)).unwrap_or(u32::MAX));
+        // A line that has its place among the lines has used it, also if it has too many bytes.
+        if self.lines.take(now).is_err() || self.bytes.take_many(bytes, now).is_err() {
             self.dropped += 1;
             return;
         }
@@ -129,9 +139,13 @@ impl State {
 }
 
 impl GuestLog {
-    pub(crate) fn new(sink: LogSink) -> Self {
-        let bucket = Bucket::new(BURST_LINES, LINES_PER_SECOND, Instant::now());
-        Self(Arc::new(Mutex::new(State { sink, bucket, dropped: 0, partial: VecDeque::new() })))
+    pub(crate) fn new(sink: LogSink, limits: &Limits) -> Self {
+        let bucket = |per_second: u32, burst_s: u32| {
+            Bucket::new(per_second.saturating_mul(burst_s), per_second.max(1), Instant::now())
+        };
+        let lines = bucket(limits.log_lines_per_second, BURST_LINES_S);
+        let bytes = bucket(limits.log_bytes_per_second, BURST_BYTES_S);
+        Self(Arc::new(Mutex::new(State { sink, lines, bytes, dropped: 0, partial: VecDeque::new() })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -240,13 +254,17 @@ mod tests {
     use std::time::Duration;
 
     fn log() -> (GuestLog, Arc<Mutex<Vec<String>>>) {
+        log_with(&Limits::default())
+    }
+
+    fn log_with(limits: &Limits) -> (GuestLog, Arc<Mutex<Vec<String>>>) {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&lines);
         let sink = LogSink::Contact(Arc::new(move |_, text| {
             kept.lock().unwrap().push(text);
             true
         }));
-        (GuestLog::new(sink), lines)
+        (GuestLog::new(sink, limits), lines)
     }
 
     #[test]
@@ -268,6 +286,19 @@ mod tests {
         }
         let kept = lines.lock().unwrap().len();
         assert!((100..1000).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn a_flood_of_bytes_is_cut_off_too() {
+        let (log, lines) = log_with(&Limits { log_bytes_per_second: MAX_LINE_BYTES as u32, ..Limits::default() });
+        for _ in 0..80 {
+            log.line(LogLevel::Info, &"x".repeat(2 * MAX_LINE_BYTES));
+        }
+        let kept = lines.lock().unwrap().len();
+        assert!((8..80).contains(&kept), "{kept} lines of {MAX_LINE_BYTES} bytes");
+        let (quiet, lines) = log_with(&Limits { log_lines_per_second: 0, ..Limits::default() });
+        quiet.line(LogLevel::Info, "a word");
+        assert!(lines.lock().unwrap().is_empty());
     }
 
     #[test]

@@ -18,6 +18,27 @@ const SLICE_NS: u64 = 800_000;
 #[error("more than {0} ms of CPU time between two host calls")]
 pub(crate) struct StepDeadline(u32);
 
+/// The guest used more CPU time in all than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("CPU time: more than {0} ms in all")]
+pub(crate) struct CpuSpent(u32);
+
+/// Why a guest may not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exceeded {
+    Step(StepDeadline),
+    Run(CpuSpent),
+}
+
+impl From<Exceeded> for wasmtime::Error {
+    fn from(exceeded: Exceeded) -> Self {
+        match exceeded {
+            Exceeded::Step(step) => step.into(),
+            Exceeded::Run(run) => run.into(),
+        }
+    }
+}
+
 /// Whether the guest's slice of this poll is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slice {
@@ -31,6 +52,7 @@ pub(crate) struct Meter {
     step_cpu_ms: u32,
     /// A replay is one step with a budget of its own; 0 when it is over.
     replay_cpu_ms: AtomicU32,
+    max_cpu_ms: Option<u32>,
     poll_began_ns: AtomicU64,
     before_poll_ns: AtomicU64,
     step_began_ns: AtomicU64,
@@ -43,11 +65,13 @@ fn thread_cpu_ns() -> u64 {
 }
 
 impl Meter {
-    pub(crate) fn new(step_cpu_ms: u32) -> Self {
+    /// For a guest with so much for each step, and so much in all.
+    pub(crate) fn new(step_cpu_ms: u32, max_cpu_ms: Option<u32>) -> Self {
         let zero = || AtomicU64::new(0);
         Self {
             step_cpu_ms,
             replay_cpu_ms: AtomicU32::new(0),
+            max_cpu_ms,
             poll_began_ns: zero(),
             before_poll_ns: zero(),
             step_began_ns: zero(),
@@ -76,14 +100,18 @@ impl Meter {
     }
 
     /// Called within a poll, at the tick.
-    pub(super) fn check(&self) -> Result<Slice, StepDeadline> {
-        let in_step = self.used_ns().saturating_sub(self.step_began_ns.load(Relaxed));
+    pub(super) fn check(&self) -> Result<Slice, Exceeded> {
+        let over = |used_ns: u64, ms: u32| used_ns > u64::from(ms).saturating_mul(1_000_000);
+        let used_ns = self.used_ns();
         let allowed_ms = match self.replay_cpu_ms.load(Relaxed) {
             0 => self.step_cpu_ms,
             replay_ms => replay_ms,
         };
-        if in_step > u64::from(allowed_ms).saturating_mul(1_000_000) {
-            return Err(StepDeadline(allowed_ms));
+        if over(used_ns.saturating_sub(self.step_began_ns.load(Relaxed)), allowed_ms) {
+            return Err(Exceeded::Step(StepDeadline(allowed_ms)));
+        }
+        if let Some(max) = self.max_cpu_ms.filter(|max| over(used_ns, *max)) {
+            return Err(Exceeded::Run(CpuSpent(max)));
         }
         Ok(if self.used_in_poll_ns() >= SLICE_NS { Slice::Used } else { Slice::Left })
     }
@@ -134,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn cpu_counts_per_step_and_waiting_does_not_count() {
-        let meter = Arc::new(Meter::new(20));
+        let meter = Arc::new(Meter::new(20, Some(60)));
         let inside = Arc::clone(&meter);
         metered(Arc::clone(&meter), async move {
             assert_eq!(inside.check(), Ok(Slice::Left));
@@ -146,10 +174,16 @@ mod tests {
             burn(12);
             assert_eq!(inside.check(), Ok(Slice::Used), "a step has its own budget");
             burn(12);
-            assert_eq!(inside.check(), Err(StepDeadline(20)));
+            assert_eq!(inside.check(), Err(Exceeded::Step(StepDeadline(20))));
+            inside.next_step();
+            burn(12);
+            assert_eq!(inside.check(), Ok(Slice::Used));
+            inside.next_step();
+            burn(14);
+            assert_eq!(inside.check(), Err(Exceeded::Run(CpuSpent(60))), "each step within its bound");
         })
         .await;
-        assert!((36_000..60_000).contains(&meter.cpu_us()), "{}", meter.cpu_us());
-        assert_eq!(meter.steps(), 2);
+        assert!((60_000..100_000).contains(&meter.cpu_us()), "{}", meter.cpu_us());
+        assert_eq!(meter.steps(), 4);
     }
 }

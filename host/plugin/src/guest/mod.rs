@@ -11,8 +11,8 @@ pub(crate) use clock::VirtualClock;
 pub(crate) use limiter::Limiter;
 pub(crate) use linker::{Clocks, linker};
 pub use log::LogLevel;
-pub(crate) use log::{Bucket, GuestLog, LogSink, shortened};
-pub(crate) use meter::{Meter, StepDeadline, metered};
+pub(crate) use log::{Bucket, GuestLog, LogSink, MAX_LINE_BYTES, shortened};
+pub(crate) use meter::{CpuSpent, Meter, StepDeadline, metered};
 pub(crate) use random::SeededRandom;
 
 use crate::config::Limits;
@@ -21,9 +21,6 @@ use std::sync::atomic::AtomicU64;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-
-/// Bytes a guest may hand over in one host call; the engine's default of 128 MiB would be an attack's best friend.
-pub(crate) const HOSTCALL_BYTES: usize = 2 << 20;
 
 /// The state of one store. `R` is what its world adds.
 pub(crate) struct Guest<R> {
@@ -42,6 +39,8 @@ pub(crate) struct Guest<R> {
 pub(crate) struct Birth<R> {
     pub(crate) limits: Limits,
     pub(crate) step_cpu_ms: u32,
+    /// CPU time in all; none for a guest that is kept from one task to the next.
+    pub(crate) max_cpu_ms: Option<u32>,
     pub(crate) clock: VirtualClock,
     pub(crate) random: SeededRandom,
     pub(crate) sink: LogSink,
@@ -52,13 +51,13 @@ pub(crate) struct Birth<R> {
 impl<R: Send + 'static> Guest<R> {
     /// A store with every limit set: memory, tables, handles, bytes a call, and CPU time a step.
     pub(crate) fn store(engine: &Engine, birth: Birth<R>) -> Store<Self> {
-        let log = GuestLog::new(birth.sink);
+        let log = GuestLog::new(birth.sink, &birth.limits);
         let mut wasi = WasiCtx::builder();
         // No arguments, environment, files or network: that is the builder's default. What is printed is logged.
         wasi.stdout(log.stream(LogLevel::Info)).stderr(log.stream(LogLevel::Warn));
         let mut table = ResourceTable::new();
         table.set_max_capacity(birth.limits.max_handles as usize);
-        let meter = Arc::new(Meter::new(birth.step_cpu_ms));
+        let meter = Arc::new(Meter::new(birth.step_cpu_ms, birth.max_cpu_ms));
         let guest = Guest {
             table,
             wasi: wasi.build(),
@@ -72,7 +71,8 @@ impl<R: Send + 'static> Guest<R> {
         };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.limiter);
-        store.set_hostcall_fuel(HOSTCALL_BYTES);
+        // The engine's default of 128 MiB would be an attack's best friend.
+        store.set_hostcall_fuel(birth.limits.max_call_bytes as usize);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
             // Time also runs while a guest is parked, so the tick only asks the meter, which counts CPU time.

@@ -7,15 +7,16 @@ use crate::bindings::scorer_0_1_0::{self, ScorerPre};
 use crate::compile::{Compiled, Turn};
 use crate::config::{Limits, LoadSpec};
 use crate::crm::{self, Directory};
-use crate::engine::MAX_TABLE_ELEMENTS;
+use crate::engine::{MAX_CORE_INSTANCES, MAX_TABLE_ELEMENTS, MAX_TABLES};
 use crate::error::LoadError;
 use crate::flow::{self, Program};
-use crate::guest::{Clocks, Guest, linker, metered, shortened};
+use crate::guest::{Clocks, Guest, MAX_LINE_BYTES, linker, metered, shortened};
 use crate::scorer::ScorerProgram;
 use crate::task::Aborted;
 use crate::verify::World;
 use cordboard_core::ids::{Digest, Version};
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ use wasmtime::{Engine, Store};
 /// Wall time of a trial instance; its CPU time is bounded by the step.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_TEXT_BYTES: usize = 4096;
+/// What one host call may be allowed to hand over, in bytes.
+const CALL_BYTES: RangeInclusive<u32> = 64 << 10..=16 << 20;
 
 /// What is known of a version once it is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,8 +106,21 @@ impl Inner {
         if limits.max_table_elements > MAX_TABLE_ELEMENTS {
             return wrong("max_table_elements", format!("over {MAX_TABLE_ELEMENTS}"));
         }
+        if limits.max_tables > MAX_TABLES || limits.max_core_instances > MAX_CORE_INSTANCES {
+            let problem = format!("over {MAX_TABLES}, {MAX_CORE_INSTANCES}");
+            return wrong("max_tables, max_core_instances", problem);
+        }
         if limits.step_cpu_ms == Some(0) || limits.calls_per_second == 0 || limits.max_calls == 0 {
             return wrong("step_cpu_ms, calls_per_second, max_calls", "none of them may be 0".into());
+        }
+        if limits.max_cpu_ms == 0 {
+            return wrong("max_cpu_ms", "0".into());
+        }
+        if !CALL_BYTES.contains(&limits.max_call_bytes) {
+            return wrong("max_call_bytes", "not within 64 KiB to 16 MiB".into());
+        }
+        if limits.log_bytes_per_second < MAX_LINE_BYTES as u32 {
+            return wrong("log_bytes_per_second", format!("less than {MAX_LINE_BYTES}"));
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Whatever a flow does, its run ends as it should, and nobody else notices.
 
-use crate::common::{Run, agreeable, flow_host, flow_host_with, probe, start};
+use crate::common::{Run, agreeable, flow_host, flow_host_with, host, probe, spec, start, version};
 use cordboard_core::flow::{FlowEnd, Request, RunEnd};
-use cordboard_plugin::{Limits, LogLevel};
+use cordboard_plugin::{Limits, LoadError, LoadSpec, LogLevel};
 
 fn fast() -> Limits {
     Limits { calls_per_second: 100_000, ..Limits::default() }
@@ -48,6 +48,23 @@ async fn time_spent_parked_is_free() {
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     run.reply(cordboard_core::flow::Reply::Attribute(None));
     assert_eq!(run.finish(agreeable).await.end, RunEnd::Returned(FlowEnd::Completed));
+}
+
+#[tokio::test]
+async fn cpu_time_has_a_limit_over_all_steps_too() {
+    let (host, version) = flow_host_with(Limits { step_cpu_ms: Some(60_000), max_cpu_ms: 40, ..fast() }).await;
+    let ran = Run::new(&host, version, start("loop-after-call", 1)).finish(agreeable).await;
+    limited(&ran.end, "CPU time");
+    assert!((40_000..10_000_000).contains(&ran.cost.cpu_us), "{:?}", ran.cost);
+}
+
+#[tokio::test]
+async fn an_instance_may_not_be_made_of_more_than_its_limits_say() {
+    for limits in [Limits { max_core_instances: 1, ..fast() }, Limits { max_tables: 0, ..fast() }] {
+        let host = host();
+        let loaded = host.load(version("probe-flow"), LoadSpec { limits, ..spec("probe-flow", &[]) }).await;
+        assert!(matches!(loaded, Err(LoadError::Trial(_))), "{loaded:?}");
+    }
 }
 
 #[tokio::test]

@@ -132,6 +132,16 @@ async fn what_cannot_be_given_is_refused_at_load() {
     assert!(host.load(version("tiny"), tiny).await.is_err(), "its own memory doesn't fit");
     let vast = with(Limits { max_memory_bytes: 4 << 30, ..Limits::default() });
     assert!(matches!(host.load(version("vast"), vast).await, Err(LoadError::Limit { .. })));
+    for limits in [
+        Limits { max_cpu_ms: 0, ..Limits::default() },
+        Limits { max_tables: 41, ..Limits::default() },
+        Limits { max_core_instances: 61, ..Limits::default() },
+        Limits { max_call_bytes: 1, ..Limits::default() },
+        Limits { max_call_bytes: 1 << 30, ..Limits::default() },
+        Limits { log_bytes_per_second: 1, ..Limits::default() },
+    ] {
+        assert!(matches!(host.load(version("odd"), with(limits)).await, Err(LoadError::Limit { .. })), "{limits:?}");
+    }
     let rule = EgressRule { scheme: Scheme::Http, host: "127.0.0.1".into(), port: 80 };
     let reaching = LoadSpec { egress: vec![rule], ..good.clone() };
     assert!(matches!(host.load(version("reaching"), reaching).await, Err(LoadError::Egress { .. })));

@@ -8,6 +8,7 @@ mod compiling;
 mod conversation;
 mod corpus;
 mod directories;
+mod hostile_components;
 mod hostile_flows;
 mod inert;
 mod lifecycle;
