@@ -1,9 +1,13 @@
 //! Components are compiled in a child process, and never twice.
 
-use crate::common::{Run, agreeable, host_with, spec, start, version};
+use crate::common::{Run, agreeable, host_with, spec, start, until, version};
+use crate::hostile_components::bomb;
 use cordboard_core::flow::{FlowEnd, RunEnd};
-use cordboard_plugin::{Compiler, LoadError, LoadedInfo, PluginConfig, PluginHost};
+use cordboard_plugin::{Compiler, LoadError, LoadSpec, LoadedInfo, PluginConfig, PluginHost};
+use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 /// The real compiler, in a process of its own.
 fn child() -> Compiler {
@@ -132,12 +136,92 @@ async fn a_load_nobody_waits_for_any_more_leaves_no_compiler_behind() {
         let host = host.clone();
         async move { load(&host, "probe-flow").await.map(drop) }
     });
-    crate::common::until("the compiler runs", || pid.exists()).await;
+    until("the compiler runs", || pid.exists()).await;
     waiting.abort();
     let number = std::fs::read_to_string(&pid).unwrap();
     let gone = || {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", number.trim())).unwrap_or_default();
         stat.is_empty() || stat.contains(") Z ")
     };
-    crate::common::until("the compiler is gone", gone).await;
+    until("the compiler is gone", gone).await;
+}
+
+/// The order that a host sends before a component that takes minutes to compile: 72 bytes.
+async fn order() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("order");
+    let host = host(shell(&format!("head -c 72 > {0}.new; mv {0}.new {0}", path.display())), None);
+    let spec = LoadSpec { component: bomb().into(), ..spec("probe-flow", &[]) };
+    assert!(host.load(version("bomb"), spec).await.is_err());
+    std::fs::read(path).unwrap()
+}
+
+/// The compiler with that order, and its component.
+fn compiling(order: &[u8]) -> Child {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cordboard-compile"));
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // One that ends before it has all is as good.
+    let _ = child.stdin.as_mut().unwrap().write_all(&[order, &bomb()].concat());
+    child
+}
+
+/// Its exit code, or the signal that ended it, once it has ended.
+async fn ended(mut child: Child) -> (Option<i32>, Option<i32>) {
+    let status = std::cell::Cell::new(None);
+    let child = std::cell::RefCell::new(&mut child);
+    until("the compiler has ended", || {
+        status.set(child.borrow_mut().try_wait().unwrap());
+        status.get().is_some()
+    })
+    .await;
+    let status = status.get().unwrap();
+    (status.code(), status.signal())
+}
+
+#[tokio::test]
+async fn a_compiler_whose_host_is_gone_ends_although_it_is_not_done() {
+    let mut child = compiling(&order().await);
+    let proc = PathBuf::from(format!("/proc/{}", child.id()));
+    let read = |file: &str| std::fs::read_to_string(proc.join(file)).unwrap();
+    // It is at work, and as it should be: of low priority, within its limits, with half the processors.
+    until("it compiles", || read("limits").lines().any(|line| line.starts_with("Max core file size        0 "))).await;
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    until("its threads are there", || std::fs::read_dir(proc.join("task")).unwrap().count() >= 3).await;
+    assert!(std::fs::read_dir(proc.join("task")).unwrap().count() <= 2 + (processors / 2).max(1));
+    let stat = read("stat");
+    let nice: i32 = stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().parse().unwrap();
+    assert!(nice >= 10, "{stat}");
+    assert!(read("limits").lines().any(|line| line.starts_with("Max data size             4294967296 ")));
+    // Whatever ends the host, a kill as well, closes this.
+    drop(child.stdin.take());
+    assert_eq!(ended(child).await, (Some(3), None));
+}
+
+#[tokio::test]
+async fn a_compiler_that_needs_too_much_is_ended_by_the_kernel() {
+    let mut order = order().await;
+    order[40..48].copy_from_slice(&1_u64.to_be_bytes());
+    assert_eq!(ended(compiling(&order)).await, (None, Some(24)), "SIGXCPU");
+    order[40..48].copy_from_slice(&600_u64.to_be_bytes());
+    order[48..56].copy_from_slice(&(16_u64 << 20).to_be_bytes());
+    let mut child = compiling(&order);
+    let mut words = child.stderr.take().unwrap();
+    assert_eq!(ended(child).await, (None, Some(6)), "SIGABRT");
+    let words = std::io::read_to_string(&mut words).unwrap();
+    assert!(words.contains("memory allocation of"), "{words}");
+}
+
+#[tokio::test]
+async fn a_compiler_refuses_what_is_no_order_of_its_host() {
+    let order = order().await;
+    let foreign = [&order[..8], &[0; 32], &order[40..]].concat();
+    for (what, order) in [("nothing", &[][..]), ("half an order", &order[..50]), ("another build's", &foreign)] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cordboard-compile"));
+        let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(order).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{what}");
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(words.lines().count(), 1, "{what}: {words}");
+    }
 }

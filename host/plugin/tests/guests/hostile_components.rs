@@ -56,7 +56,7 @@ fn nested(open: &[u8], close: &[u8], count: usize) -> Vec<u8> {
 }
 
 /// Takes the compiler minutes, since its time grows with the square of the depth.
-fn bomb() -> Vec<u8> {
+pub(crate) fn bomb() -> Vec<u8> {
     with_functions(1, &nested(&[0x03, 0x40], &[0x0b], 100_000))
 }
 
