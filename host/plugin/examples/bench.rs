@@ -9,10 +9,13 @@ mod decision;
 mod flows;
 #[path = "bench/scores.rs"]
 mod scores;
+#[path = "bench/upload.rs"]
+mod upload;
 
 use cordboard_core::ids::{Digest, Version};
 use cordboard_plugin::{Limits, LoadSpec, PluginConfig, PluginHost};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 /// A host with room for what is measured.
@@ -20,16 +23,19 @@ fn host() -> PluginHost {
     PluginHost::start(PluginConfig { max_flow_instances: 1200, ..PluginConfig::default() }).unwrap()
 }
 
-/// Loads a guest without configuration, as fast as it likes.
-async fn load(host: &PluginHost, name: &str) -> Version {
+/// A guest's component.
+fn component(name: &str) -> Vec<u8> {
     let folder = match std::env::var_os("CORDBOARD_PLUGINS_DIR") {
         Some(folder) => PathBuf::from(folder),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins"),
     };
     let path = folder.join(format!("{name}.wasm"));
-    let component: Vec<u8> = std::fs::read(&path).unwrap_or_else(|error| {
-        panic!("{}: {error}; run `cargo xtask plugins`", path.display());
-    });
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask plugins`", path.display()))
+}
+
+/// Loads a guest without configuration, as fast as it likes.
+async fn load(host: &PluginHost, name: &str) -> Version {
+    let component = component(name);
     let limits = Limits { calls_per_second: 1_000_000, max_calls: u64::MAX, ..Limits::default() };
     let version = Digest::of(&component);
     let spec = LoadSpec { component: component.into(), config: Vec::new(), limits, egress: Vec::new() };
@@ -59,7 +65,10 @@ fn tell(name: &str, figures: &[(&str, f64, &str)], samples: usize) {
     }
 }
 
-fn main() {
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(upload::COMPILE) {
+        return cordboard_plugin::compile_child(std::io::stdin(), std::io::stdout().lock());
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let host = host();
@@ -69,5 +78,7 @@ fn main() {
         decision::webhook(call_us).await;
         scores::scorer(&host, load(&host, "skills-scorer").await).await;
         flows::parked(&host, probe).await;
+        upload::upload().await;
     });
+    ExitCode::SUCCESS
 }
