@@ -134,7 +134,7 @@ pub enum LoadError {
         /// The bound.
         after_ms: u128,
     },
-    /// Compiling took more of something than it may: `CPU time`, `memory`.
+    /// Compiling took more of something than it may: `CPU time`, `memory`, or `room` for what it is compiled to.
     #[error("the component needs more {0} to be compiled than there may be")]
     CompileLimit(&'static str),
     /// The compiler's process ended by itself without an answer. How, and its last words.

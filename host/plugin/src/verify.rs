@@ -106,6 +106,13 @@ const MAX_NAME_BYTES: usize = 256;
 /// # Errors
 /// What is wrong, in words for the plugin's author.
 pub fn verify(component: &[u8], max_bytes: usize) -> Result<PluginInfo, UploadError> {
+    let info = inspect(component, max_bytes)?;
+    validate(component)?;
+    Ok(info)
+}
+
+/// The part of [`verify`] that tells what a component is. What it is made of may still be invalid.
+pub(crate) fn inspect(component: &[u8], max_bytes: usize) -> Result<PluginInfo, UploadError> {
     if component.len() > max_bytes {
         return Err(UploadError::TooLarge { bytes: component.len(), max: max_bytes });
     }
@@ -117,7 +124,6 @@ pub fn verify(component: &[u8], max_bytes: usize) -> Result<PluginInfo, UploadEr
         forbidden.truncate(MAX_NAMES_SHOWN);
         return Err(UploadError::ForbiddenImports { world: contract.world, imports: forbidden });
     }
-    Validator::new().validate_all(component).map_err(malformed)?;
     Ok(PluginInfo {
         digest: Digest::of(component),
         world: contract.world,
@@ -125,6 +131,11 @@ pub fn verify(component: &[u8], max_bytes: usize) -> Result<PluginInfo, UploadEr
         imports: outside.imports,
         size_bytes: component.len() as u64,
     })
+}
+
+/// The other part: whether all of it is valid. It goes through every function.
+pub(crate) fn validate(component: &[u8]) -> Result<(), UploadError> {
+    Validator::new().validate_all(component).map(drop).map_err(malformed)
 }
 
 /// What a component shows to the outside.

@@ -67,6 +67,8 @@ fn compile(order: &mut impl Read) -> Result<(Vec<u8>, Engine, rayon::ThreadPool)
 
 fn limit(order: &Order, threads: u64) -> rustix::io::Result<()> {
     nice(10)?;
+    // Where memory is short, this is what goes, and not the host. A wish: it may be refused.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let reserved = order.memory_bytes.saturating_add(threads.saturating_mul(RESERVED_PER_THREAD_BYTES));
     let limits = [
         // A second more before it is killed without a word.

@@ -15,12 +15,13 @@ use crate::config::PluginConfig;
 use crate::engine;
 use crate::error::{HostError, LoadError};
 use crate::guest::shortened;
-use crate::verify::{PluginInfo, verify};
+use crate::verify::{PluginInfo, inspect, validate};
 use artefacts::Artefacts;
 use cordboard_core::ids::Digest;
 use order::Order;
 use parent::Bounds;
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,8 +32,8 @@ use wasmtime::component::Component;
 const MAX_TEXT_BYTES: usize = 4096;
 /// Native code and its tables are a few times the size of what they are compiled from, and small ones have their
 /// frame.
-const ARTEFACT_PER_COMPONENT: usize = 32;
-const MIN_ARTEFACT_BYTES: usize = 4 << 20;
+const ARTEFACT_PER_COMPONENT: usize = 16;
+const ARTEFACT_BYTES: RangeInclusive<usize> = 8 << 20..=1 << 30;
 
 /// Where components are compiled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +139,7 @@ impl Workshop {
     /// What a component is, and what is kept of it with the time that took to read.
     #[allow(clippy::type_complexity, reason = "taken apart where it is used")]
     fn known(&self, bytes: &[u8]) -> Result<(PluginInfo, Option<(Component, u64)>), LoadError> {
-        let info = verify(bytes, self.max_component_bytes).map_err(LoadError::Refused)?;
+        let info = inspect(bytes, self.max_component_bytes).map_err(LoadError::Refused)?;
         let began = Instant::now();
         let artefact = self.artefacts.as_ref().and_then(|artefacts| artefacts.get(&info.digest));
         let kept = artefact.and_then(|artefact| {
@@ -149,6 +150,10 @@ impl Workshop {
                 )
                 .ok()
         });
+        if kept.is_none() {
+            // What is kept was compiled from these bytes, so they were valid.
+            validate(bytes).map_err(LoadError::Refused)?;
+        }
         Ok((info, kept.map(|component| (component, elapsed_ms(began)))))
     }
 
@@ -170,7 +175,8 @@ impl Workshop {
             threads,
             component_bytes: bytes.len() as u64,
         };
-        let artefact_bytes = bytes.len().saturating_mul(ARTEFACT_PER_COMPONENT).max(MIN_ARTEFACT_BYTES);
+        let most = bytes.len().saturating_mul(ARTEFACT_PER_COMPONENT);
+        let artefact_bytes = most.clamp(*ARTEFACT_BYTES.start(), *ARTEFACT_BYTES.end());
         let bounds = Bounds { timeout: self.timeout, artefact_bytes };
         Ok((parent::compile(program, args, order, &bytes, bounds).await?, turn))
     }

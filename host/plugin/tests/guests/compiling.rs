@@ -118,7 +118,7 @@ async fn what_a_compiler_may_do_has_bounds_and_each_has_its_error() {
     assert!(matches!(load(&timeout, "probe-flow").await, Err(LoadError::CompileTimeout { after_ms: 50 })));
     // The turn is free again.
     assert!(matches!(load(&timeout, "probe-crm").await, Err(LoadError::CompileTimeout { .. })));
-    assert!(matches!(load(&host(shell("exec yes"), None), "probe-flow").await, Err(LoadError::CompilerAnswer(_))));
+    assert!(matches!(load(&host(shell("exec yes"), None), "probe-flow").await, Err(LoadError::CompileLimit("room"))));
     assert!(matches!(load(&host(broken(), None), "probe-flow").await, Err(LoadError::CompilerDied(_))));
     // Native code of another program, in the right frame.
     let framed = r"printf 'cbartf01\000\000\000\000\000\000\000\004\177ELF'";

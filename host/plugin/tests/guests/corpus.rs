@@ -21,7 +21,7 @@ fn bodies() {
         assert!(!name.starts_with("good-") || verdict.is_ok(), "{name} was refused: {verdict:?}");
         assert!(!name.starts_with("bad-") || verdict.is_err(), "{name} was taken");
     }
-    assert!(corpus.len() >= 26, "{} inputs", corpus.len());
+    assert!(corpus.len() >= 29, "{} inputs", corpus.len());
 }
 
 #[test]
