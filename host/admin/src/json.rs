@@ -83,6 +83,10 @@ pub(crate) enum WorldName {
     Scorer,
     /// Who is this.
     Crm,
+    /// How many to call now, and whom first. Nothing asks it yet.
+    Dialer,
+    /// What is remarkable in a talk. Nothing asks it yet.
+    Inspector,
 }
 
 impl From<World> for WorldName {
@@ -91,6 +95,8 @@ impl From<World> for WorldName {
             World::Flow => Self::Flow,
             World::Scorer => Self::Scorer,
             World::Crm => Self::Crm,
+            World::Dialer => Self::Dialer,
+            World::Inspector => Self::Inspector,
         }
     }
 }

@@ -110,6 +110,10 @@ pub enum World {
     Scorer,
     /// Who is this.
     Crm,
+    /// How many to call now, and whom first. Nothing asks it yet: it comes with campaigns.
+    Dialer,
+    /// What is remarkable in a talk. Nothing asks it yet: it comes with transcripts.
+    Inspector,
 }
 
 /// What holds for the whole tenant.

@@ -38,7 +38,12 @@ async fn load(host: &PluginHost, name: &str) -> Version {
     let component = component(name);
     let limits = Limits { calls_per_second: 1_000_000, max_calls: u64::MAX, ..Limits::default() };
     let version = Digest::of(&component);
-    let spec = LoadSpec { component: component.into(), config: Vec::new(), limits, egress: Vec::new() };
+    let spec = LoadSpec {
+        component: component.into(),
+        config: Vec::new(),
+        limits,
+        grants: cordboard_plugin::Grants::default(),
+    };
     host.load(version, spec).await.unwrap();
     version
 }

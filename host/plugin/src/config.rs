@@ -32,12 +32,16 @@ pub struct PluginConfig {
     pub compile_memory_bytes: u64,
     /// CPU time of one `score` call, in milliseconds. Ten times that is the bound in wall time.
     pub scorer_deadline_ms: u32,
-    /// Look-ups at once, for each crm version.
+    /// Look-ups at once, for each crm version; as many calls at once of each dialer or inspector version.
     pub crm_pool: u32,
     /// What is kept of look-ups, for each crm version.
     pub crm_cache: CacheConfig,
     /// When a directory that fails is left alone, for each crm version.
     pub crm_breaker: BreakerConfig,
+    /// Wall time of one call of a dialer, and of an inspector during a talk, in milliseconds.
+    pub asked_deadline_ms: u32,
+    /// Wall time in which an inspector sums a talk up, in milliseconds.
+    pub summary_deadline_ms: u32,
     /// The largest component, in bytes.
     pub max_component_bytes: usize,
 }
@@ -60,6 +64,8 @@ impl Default for PluginConfig {
             crm_pool: 32,
             crm_cache: CacheConfig::default(),
             crm_breaker: BreakerConfig::default(),
+            asked_deadline_ms: 1000,
+            summary_deadline_ms: 10_000,
             max_component_bytes: 64 << 20,
         }
     }
@@ -156,7 +162,7 @@ pub enum Scheme {
     Https,
 }
 
-/// One place a crm version may send requests to.
+/// A place that requests may go to, and how.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EgressRule {
     /// The scheme.
@@ -165,6 +171,10 @@ pub struct EgressRule {
     pub host: String,
     /// The port.
     pub port: u16,
+    /// The methods, in capitals. `CONNECT` and `TRACE` are never allowed.
+    pub methods: Vec<String>,
+    /// Whether the address connected to may be this machine, a private network or another range that isn't global.
+    pub private: bool,
 }
 
 impl fmt::Display for EgressRule {
@@ -173,8 +183,36 @@ impl fmt::Display for EgressRule {
             Scheme::Http => "http",
             Scheme::Https => "https",
         };
-        write!(f, "{scheme}://{}:{}", self.host, self.port)
+        write!(f, "{} {scheme}://{}:{}", self.methods.join(","), self.host, self.port)
     }
+}
+
+/// Bounds of the requests that one call of a plugin makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EgressBounds {
+    /// Of a request's body.
+    pub request_bytes: usize,
+    /// Of a response's body.
+    pub response_bytes: usize,
+    /// Requests at once. 1 to 64.
+    pub at_once: usize,
+    /// From a request to the head of its response, in milliseconds. The call's own deadline is usually nearer.
+    pub timeout_ms: u32,
+}
+
+impl Default for EgressBounds {
+    fn default() -> Self {
+        Self { request_bytes: 1 << 20, response_bytes: 4 << 20, at_once: 4, timeout_ms: 60_000 }
+    }
+}
+
+/// What a version may use beyond the interfaces of its world: what its manifest wants and the operator grants, both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Where it may send requests to, if its world may at all.
+    pub egress: Vec<EgressRule>,
+    /// How.
+    pub bounds: EgressBounds,
 }
 
 /// What to load.
@@ -186,7 +224,7 @@ pub struct LoadSpec {
     pub config: Vec<(String, String)>,
     /// What an instance may use.
     pub limits: Limits,
-    /// Where a crm plugin may send requests to, until it is granted something else (see
-    /// [`PluginHost::grant`](crate::PluginHost::grant)). Must be empty for the other worlds.
-    pub egress: Vec<EgressRule>,
+    /// What it may use, until it is granted something else (see [`PluginHost::grant`](crate::PluginHost::grant)). A
+    /// world without requests can have no egress.
+    pub grants: Grants,
 }

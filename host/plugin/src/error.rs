@@ -151,47 +151,50 @@ pub enum LoadError {
     Lost,
 }
 
-/// A decision without scores: the caller falls back.
+/// A scorer, dialer or inspector gave no answer that can be used: the caller goes on without.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ScoreError {
-    /// The version isn't loaded, or is no scorer.
-    #[error("no scorer of this version is loaded")]
+pub enum AskError {
+    /// The version isn't loaded, or is of another world.
+    #[error("no plugin of this version is loaded that could be asked this")]
     NotLoaded,
-    /// The input's own sizes don't agree: a fault of the caller.
+    /// The input is out of bounds, or its own sizes don't agree: a fault of the caller.
     #[error("the input is inconsistent: {0}")]
     Input(String),
-    /// Too many decisions wait already.
-    #[error("too many decisions wait for this scorer")]
+    /// Too many calls wait already.
+    #[error("too many calls wait for this plugin")]
     Busy,
     /// No room for an instance.
     #[error("no room for an instance: {0}")]
     NoRoom(String),
     /// `configure` refused, or selected what wasn't offered.
-    #[error("the scorer can't be configured: {0}")]
+    #[error("the plugin can't be configured: {0}")]
     Configure(String),
-    /// `score` returned an error.
-    #[error("the scorer refused to score: {0}")]
+    /// It returned an error.
+    #[error("the plugin refused: {0}")]
     Refused(String),
-    /// It returned another number of rows or parts than there are.
-    #[error("the scorer returned {got} {what} for {expected}")]
+    /// It returned another number of something than there must be.
+    #[error("the plugin returned {got} {what} for {expected}")]
     WrongCount {
-        /// `rows` or `parts`.
+        /// E.g. `rows`.
         what: &'static str,
         /// As many as there should be.
         expected: usize,
         /// As many as came.
         got: usize,
     },
-    /// A score or part is no finite number.
-    #[error("the scorer returned a {0} that is not a finite number")]
+    /// It returned no finite number where there must be one.
+    #[error("the plugin returned a {0} that is not a finite number")]
     NotFinite(&'static str),
+    /// What it returned breaks another bound of the contract.
+    #[error("the plugin's answer breaks the contract: {0}")]
+    Contract(String),
     /// It trapped.
-    #[error("the scorer trapped: {0}")]
+    #[error("the plugin trapped: {0}")]
     Trap(String),
     /// It took too long.
-    #[error("the scorer took more than {0} ms")]
+    #[error("the plugin took more than {0} ms")]
     Deadline(u32),
     /// It hit a limit.
-    #[error("the scorer hit a limit: {0}")]
+    #[error("the plugin hit a limit: {0}")]
     Limit(String),
 }

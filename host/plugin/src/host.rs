@@ -1,25 +1,27 @@
 //! The plugin host: what is loaded, and what can be done with it.
 
+mod asking;
 mod load;
 
 pub use load::LoadedInfo;
 
 use crate::compile::Workshop;
-use crate::config::{EgressRule, LoadSpec, PluginConfig};
-use crate::crm::{CrmRole, Directory, check_rules};
+use crate::config::{Grants, LoadSpec, PluginConfig};
+use crate::crm::Directory;
+use crate::dialer::DialerProgram;
 use crate::engine::{self, Capacity, Ticker};
-use crate::error::{HostError, LoadError, ScoreError, UploadError};
+use crate::error::{HostError, LoadError, UploadError};
 use crate::flow::{self, FlowHandle, FlowMessage, FlowPort, FlowStart, Places, Program};
 use crate::guest::Guest;
-use crate::scorer::{ScoreInput, Scored, ScorerProgram};
+use crate::inspector::InspectorProgram;
+use crate::scorer::ScorerProgram;
 use crate::verify::{self, PluginInfo, World};
-use cordboard_core::flow::{LookupError, Profile};
+use crate::web::{MAX_UNTOLD, RefusedUse, WebRole, check_grants};
 use cordboard_core::ids::{Digest, Version};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{Semaphore, mpsc};
 use wasmtime::Engine;
@@ -40,6 +42,8 @@ struct Inner {
     flow_memory: Arc<AtomicU64>,
     workshop: Arc<Workshop>,
     compile_turn: Arc<Semaphore>,
+    teller: mpsc::Sender<RefusedUse>,
+    refusals: Mutex<Option<mpsc::Receiver<RefusedUse>>>,
     runtime: Option<Runtime>,
     rehearsals: Option<Runtime>,
     _ticker: Ticker,
@@ -54,7 +58,8 @@ impl fmt::Debug for Inner {
 struct Linkers {
     flow: Linker<Guest<FlowPort>>,
     scorer: Linker<Guest<()>>,
-    crm: Linker<Guest<CrmRole>>,
+    /// Of every world that may send requests; what each of them may import is checked before.
+    web: Linker<Guest<WebRole>>,
 }
 
 #[derive(Default)]
@@ -76,6 +81,8 @@ enum Kind {
     Flow(Arc<Program>),
     Scorer(Arc<ScorerProgram>),
     Crm(Arc<Directory>),
+    Dialer(Arc<DialerProgram>),
+    Inspector(Arc<InspectorProgram>),
 }
 
 /// A version that is loaded, or unloaded and still in use.
@@ -134,6 +141,7 @@ impl PluginHost {
             .enable_all()
             .build()
             .map_err(HostError::Thread)?;
+        let (teller, refusals) = mpsc::channel(MAX_UNTOLD);
         Ok(Self(Arc::new(Inner {
             capacity,
             linkers,
@@ -143,6 +151,8 @@ impl PluginHost {
             rehearsal_slots: Arc::new(Semaphore::new(engine::REHEARSALS)),
             workshop: Workshop::new(&engine, &settings)?,
             compile_turn: Arc::new(Semaphore::new(1)),
+            teller,
+            refusals: Mutex::new(Some(refusals)),
             runtime: Some(runtime),
             rehearsals: Some(engine::rehearsal_threads()?),
             _ticker: Ticker::start(&engine)?,
@@ -191,19 +201,28 @@ impl PluginHost {
         Ok(info)
     }
 
-    /// Where a crm version may connect from now on. Look-ups under way keep what they had, but nobody joins them any
-    /// more; where the rules change, answers from before are forgotten and the circuit breaker is closed. False if no such version is loaded, or it is no crm plugin.
+    /// What a version may use from now on; requests under way go on. Of a crm version, look-ups under way are not joined
+    /// any more; where the grants change, answers from before are forgotten and the circuit breaker is closed. False if
+    /// no such version is loaded, or its world sends no requests.
     ///
     /// # Errors
     /// A rule is out of bounds: then all stays as it was.
-    pub fn grant(&self, version: Version, egress: Vec<EgressRule>) -> Result<bool, LoadError> {
-        check_rules(&egress)?;
+    pub fn grant(&self, version: Version, grants: Grants) -> Result<bool, LoadError> {
+        check_grants(&grants)?;
         let Some(loaded) = self.0.get(version) else { return Ok(false) };
         match &loaded.program {
-            Kind::Crm(directory) => directory.grant(egress.into()),
+            Kind::Crm(directory) => directory.grant(grants),
+            Kind::Dialer(dialer) => drop(dialer.world.reach.set(grants)),
+            Kind::Inspector(inspector) => drop(inspector.world.reach.set(grants)),
             Kind::Flow(_) | Kind::Scorer(_) => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Refused uses of capabilities from now on, at most one a second of each version. The first caller gets it; none is
+    /// kept for longer than 256 others.
+    pub fn refusals(&self) -> Option<mpsc::Receiver<RefusedUse>> {
+        self.0.refusals.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Takes a version out of use. Runs in progress go on; its memory is free with the last of them. False if it
@@ -260,43 +279,6 @@ impl PluginHost {
     pub fn flow_memory(&self) -> u64 {
         self.0.flow_memory.load(Relaxed)
     }
-
-    /// Scores agents for contacts. An instance is kept between decisions and made anew when the columns change or
-    /// after any failure.
-    ///
-    /// # Errors
-    /// Whatever kept the scorer from giving usable scores; the caller falls back.
-    pub async fn score(&self, version: Version, input: ScoreInput) -> Result<Scored, ScoreError> {
-        let loaded = self.0.get(version).ok_or(ScoreError::NotLoaded)?;
-        let program = match &loaded.program {
-            Kind::Scorer(program) => Arc::clone(program),
-            Kind::Flow(_) | Kind::Crm(_) => return Err(ScoreError::NotLoaded),
-        };
-        let _use = InUse::new(loaded);
-        Box::pin(program.score(self.0.runtime(), input)).await
-    }
-
-    /// Looks a person up through a crm version: from its cache, or from the plugin within `timeout` (at most 60 s).
-    ///
-    /// # Errors
-    /// `Timeout`, `Busy` when as many look-ups as may run do, `Unavailable` while the breaker is open.
-    pub async fn lookup(
-        &self,
-        version: Version,
-        key_kind: &str,
-        key_value: &str,
-        timeout: Duration,
-    ) -> Result<Option<Profile>, LookupError> {
-        let not_loaded = || LookupError::Unavailable("no crm plugin of this version is loaded".into());
-        let loaded = self.0.get(version).ok_or_else(not_loaded)?;
-        let directory = match &loaded.program {
-            Kind::Crm(directory) => Arc::clone(directory),
-            Kind::Flow(_) | Kind::Scorer(_) => return Err(not_loaded()),
-        };
-        let _use = InUse::new(loaded);
-        let key = (key_kind.to_owned(), key_value.to_owned());
-        Box::pin(directory.lookup(self.0.runtime(), key, timeout)).await
-    }
 }
 
 impl Inner {
@@ -328,7 +310,9 @@ impl Inner {
         let loaded = self.get(version).ok_or_else(|| format!("version {} isn't loaded", version.short()))?;
         let program = match &loaded.program {
             Kind::Flow(program) => Arc::clone(program),
-            Kind::Scorer(_) | Kind::Crm(_) => return Err(format!("version {} is no flow", version.short())),
+            Kind::Scorer(_) | Kind::Crm(_) | Kind::Dialer(_) | Kind::Inspector(_) => {
+                return Err(format!("version {} is no flow", version.short()));
+            }
         };
         Ok((program, Box::new(InUse::new(loaded))))
     }

@@ -14,6 +14,20 @@ pub enum World {
     Scorer,
     /// Who is this person.
     Crm,
+    /// How many to call now, and whom first.
+    Dialer,
+    /// What is remarkable in a talk.
+    Inspector,
+}
+
+impl World {
+    /// Whether its plugins may send requests at all.
+    pub fn has_egress(self) -> bool {
+        match self {
+            World::Crm | World::Dialer | World::Inspector => true,
+            World::Flow | World::Scorer => false,
+        }
+    }
 }
 
 impl fmt::Display for World {
@@ -22,6 +36,8 @@ impl fmt::Display for World {
             World::Flow => "flow",
             World::Scorer => "scorer",
             World::Crm => "crm",
+            World::Dialer => "dialer",
+            World::Inspector => "inspector",
         })
     }
 }
@@ -50,7 +66,7 @@ struct Contract {
     interfaces: &'static [&'static str],
 }
 
-const CONTRACTS: [Contract; 3] = [
+const CONTRACTS: [Contract; 5] = [
     Contract {
         world: World::Flow,
         package: "cordboard:flow",
@@ -59,6 +75,8 @@ const CONTRACTS: [Contract; 3] = [
     },
     Contract { world: World::Scorer, package: "cordboard:scorer", version: "0.1.0", interfaces: &["types"] },
     Contract { world: World::Crm, package: "cordboard:crm", version: "0.1.0", interfaces: &["types"] },
+    Contract { world: World::Dialer, package: "cordboard:dialer", version: "0.1.0", interfaces: &["types"] },
+    Contract { world: World::Inspector, package: "cordboard:inspector", version: "0.1.0", interfaces: &["types"] },
 ];
 
 /// What standard libraries drag in; all of it inert (no environment, files or sockets).
@@ -228,7 +246,7 @@ fn allowed(contract: &Contract, import: &str) -> bool {
     if package == contract.package {
         return version == contract.version && contract.interfaces.contains(&interface);
     }
-    let http = (contract.world == World::Crm).then_some(WASI_HTTP);
+    let http = contract.world.has_egress().then_some(WASI_HTTP);
     let of_package = WASI.into_iter().chain(http).find(|(name, _)| *name == package);
     let patch = version.strip_prefix("0.2.").and_then(|patch| patch.parse::<u32>().ok());
     of_package.is_some_and(|(_, interfaces)| interfaces.contains(&interface))
@@ -246,7 +264,7 @@ mod tests {
 
     #[test]
     fn what_a_world_may_import() {
-        let [flow, scorer, crm] = &CONTRACTS;
+        let [flow, scorer, crm, dialer, inspector] = &CONTRACTS;
         for (contract, import, expected) in [
             (flow, "cordboard:flow/conversation@0.1.0", true),
             (flow, "cordboard:flow/conversation@0.2.0", false),
@@ -262,6 +280,10 @@ mod tests {
             (flow, "wasi:http/outgoing-handler@0.2.12", false),
             (crm, "wasi:http/outgoing-handler@0.2.12", true),
             (crm, "wasi:http/incoming-handler@0.2.12", false),
+            (dialer, "wasi:http/outgoing-handler@0.2.12", true),
+            (inspector, "wasi:http/types@0.2.12", true),
+            (scorer, "wasi:http/types@0.2.12", false),
+            (dialer, "cordboard:inspector/types@0.1.0", false),
             (flow, "wasi:keyvalue/store@0.2.0", false),
             (flow, "wasi:nn/graph@0.2.0", false),
             (flow, "run", false),
@@ -281,7 +303,7 @@ mod tests {
         assert!(matches!(of(&["wasi:cli/run@0.2.0"]), Err(UploadError::NoWorld { .. })));
         assert!(matches!(of(&[]), Err(UploadError::NoWorld { .. })));
         assert!(matches!(of(&["cordboard:flow/guest@0.2.0"]), Err(UploadError::UnknownVersion { .. })));
-        assert!(matches!(of(&["cordboard:dialer/guest@0.1.0"]), Err(UploadError::UnknownWorld { .. })));
+        assert!(matches!(of(&["cordboard:robot/guest@0.1.0"]), Err(UploadError::UnknownWorld { .. })));
         let two = of(&["cordboard:flow/guest@0.1.0", "cordboard:crm/guest@0.1.0"]);
         assert!(matches!(two, Err(UploadError::SeveralWorlds { .. })));
     }

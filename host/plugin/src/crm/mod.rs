@@ -3,32 +3,27 @@
 
 mod breaker;
 mod cache;
-mod egress;
 
-pub(crate) use egress::{Egress, check_rules};
-
+use crate::asked::Terms;
 use crate::bindings::crm_0_1_0::{CrmPre, lookup_error, profile, types};
-use crate::config::{BreakerConfig, CacheConfig, EgressRule, Limits};
+use crate::config::{BreakerConfig, CacheConfig, Grants};
 use crate::flow::{failure, no_room};
-use crate::guest::{Birth, Guest, LogSink, SeededRandom, VirtualClock, metered, shortened};
+use crate::guest::{Guest, metered, shortened};
+use crate::web::{Reach, WebRole};
 use breaker::Breaker;
 use cache::Cache;
 use cordboard_core::flow::{LookupError, Profile, RunEnd};
-use cordboard_core::ids::Version;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use wasmtime::{Engine, Store};
-use wasmtime_wasi_http::WasiHttpCtx;
+use wasmtime::Store;
 
 /// No look-up takes longer, whatever its caller says.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 /// A time-out shorter than this is no failure of the directory: two seconds, less what it takes to begin.
 const FAIR_TIMEOUT: Duration = Duration::from_millis(1900);
-/// Names resolved at once: each keeps a thread, for as long as the resolver tries.
-const MAX_RESOLVING: usize = 4;
 /// How often it is looked for answers to forget, at most.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// The contract's bounds of a key, in bytes.
@@ -39,48 +34,22 @@ const MAX_TEXT_BYTES: usize = 2048;
 type Answer = Result<Option<Profile>, LookupError>;
 type Key = (String, String);
 
-/// What a crm plugin's store has beside what every store has.
-pub(crate) struct CrmRole {
-    http: WasiHttpCtx,
-    egress: Egress,
-}
-
-impl wasmtime_wasi_http::WasiHttpView for Guest<CrmRole> {
-    fn http(&mut self) -> wasmtime_wasi_http::WasiHttpCtxView<'_> {
-        wasmtime_wasi_http::WasiHttpCtxView {
-            hooks: &mut self.role.egress,
-            table: &mut self.table,
-            ctx: &mut self.role.http,
-        }
-    }
-}
-
 /// A crm version.
 pub(crate) struct Directory {
-    pub(crate) version: Version,
-    pub(crate) engine: Engine,
-    pub(crate) pre: CrmPre<Guest<CrmRole>>,
-    pub(crate) limits: Limits,
-    pub(crate) step_cpu_ms: u32,
-    pub(crate) config: Arc<[(String, String)]>,
-    resolving: Arc<Semaphore>,
+    pub(crate) terms: Terms,
+    pub(crate) pre: CrmPre<Guest<WebRole>>,
+    reach: Arc<Reach>,
     pool: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
-/// Where the version may connect.
-#[derive(Clone)]
-struct Grant {
-    number: u64,
-    rules: Arc<[EgressRule]>,
-}
-
 struct State {
-    grant: Grant,
+    /// Counts what was granted.
+    grant: u64,
     cache: Cache,
     breaker: Breaker,
-    /// Look-ups under way, by the number of the grant they have: who asks for the same person meanwhile gets the same
-    /// answer.
+    /// Look-ups under way, by the number of the grant they began with: who asks for the same person meanwhile gets the
+    /// same answer.
     flights: BTreeMap<(u64, Key), watch::Receiver<Option<Answer>>>,
     /// A task forgets what is out of time.
     sweeping: bool,
@@ -93,64 +62,42 @@ enum Next {
 }
 
 impl Directory {
-    #[allow(clippy::too_many_arguments, reason = "a plain constructor; every field is named at its one caller")]
     pub(crate) fn new(
-        version: Version,
-        engine: Engine,
-        pre: CrmPre<Guest<CrmRole>>,
-        limits: Limits,
-        step_cpu_ms: u32,
-        config: Arc<[(String, String)]>,
-        rules: Arc<[EgressRule]>,
+        terms: Terms,
+        pre: CrmPre<Guest<WebRole>>,
+        reach: Arc<Reach>,
         bounds: (u32, CacheConfig, BreakerConfig),
     ) -> Self {
         let (pool, cache, breaker) = bounds;
         let state = Mutex::new(State {
-            grant: Grant { number: 0, rules },
+            grant: 0,
             cache: Cache::new(cache),
             breaker: Breaker::new(breaker),
             flights: BTreeMap::new(),
             sweeping: false,
         });
-        let (resolving, pool) = (Arc::new(Semaphore::new(MAX_RESOLVING)), Arc::new(Semaphore::new(pool as usize)));
-        Self { version, engine, pre, limits, step_cpu_ms, config, resolving, pool, state }
+        Self { terms, pre, reach, pool: Arc::new(Semaphore::new(pool as usize)), state }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the operator grants from now on: the next look-up has it, one under way keeps what it had. What is known
-    /// from before is forgotten: what was found may come from where the version may not connect any more, and what
-    /// failed may have failed for want of the grant.
-    pub(crate) fn grant(&self, rules: Arc<[EgressRule]>) {
-        let mut state = self.state();
-        if state.grant.rules != rules {
-            state.grant = Grant { number: state.grant.number + 1, rules };
+    /// What is granted from now on: the next request has it, one under way goes on. What is known from before is
+    /// forgotten: what was found may come from where the version may not connect any more, and what failed may have
+    /// failed for want of the grant.
+    pub(crate) fn grant(&self, grants: Grants) {
+        // In this order: whoever looks up with the new number has the new grants.
+        if self.reach.set(grants) {
+            let mut state = self.state();
+            state.grant += 1;
             state.cache.clear();
             state.breaker.succeeded();
         }
     }
 
-    pub(crate) fn store(&self) -> Store<Guest<CrmRole>> {
-        let rules = Arc::clone(&self.state().grant.rules);
-        self.store_with(rules)
-    }
-
-    fn store_with(&self, rules: Arc<[EgressRule]>) -> Store<Guest<CrmRole>> {
-        let egress = Egress::new(rules, Arc::clone(&self.resolving));
-        let birth = Birth {
-            limits: self.limits,
-            step_cpu_ms: self.step_cpu_ms,
-            max_cpu_ms: Some(self.limits.max_cpu_ms),
-            // Unused: a crm plugin sees the machine's clock and random numbers, since only its answer is journaled.
-            clock: VirtualClock::default(),
-            random: SeededRandom::new(0, 0),
-            sink: LogSink::Host(self.version),
-            config: Arc::clone(&self.config),
-            role: CrmRole { http: WasiHttpCtx::new(), egress },
-        };
-        Guest::store(&self.engine, birth)
+    pub(crate) fn store(&self) -> Store<Guest<WebRole>> {
+        self.terms.store(WebRole::new(&self.reach), Some(self.terms.limits.max_cpu_ms))
     }
 
     /// Looks a person up within `timeout`.
@@ -184,7 +131,7 @@ impl Directory {
         if let Some(found) = state.cache.get(key, now) {
             return Next::Known(Ok(found));
         }
-        let flight_key = (state.grant.number, key.clone());
+        let flight_key = (state.grant, key.clone());
         if let Some(flight) = state.flights.get(&flight_key) {
             return Next::Wait { flight: flight.clone(), own: false };
         }
@@ -196,7 +143,7 @@ impl Directory {
         }
         let (landed, flight) = watch::channel(None);
         state.flights.insert(flight_key, flight.clone());
-        let grant = state.grant.clone();
+        let grant = state.grant;
         drop(state);
         // On its own task: a caller who goes away doesn't end it for the others.
         runtime.spawn(Arc::clone(self).fly(key.clone(), grant, deadline, landed, permit));
@@ -206,14 +153,14 @@ impl Directory {
     async fn fly(
         self: Arc<Self>,
         key: Key,
-        grant: Grant,
+        grant: u64,
         deadline: Instant,
         landed: watch::Sender<Option<Answer>>,
         permit: OwnedSemaphorePermit,
     ) {
         let given = deadline.saturating_duration_since(Instant::now());
-        let mut flight = Flight { directory: &self, key: (grant.number, key), settled: false };
-        let asked = Box::pin(self.ask(&flight.key.1, deadline, grant.rules));
+        let mut flight = Flight { directory: &self, key: (grant, key), settled: false };
+        let asked = Box::pin(self.ask(&flight.key.1, deadline));
         let answer = match tokio::time::timeout_at(deadline.into(), asked).await {
             Ok(answer) => answer,
             Err(_) => Err(LookupError::Timeout),
@@ -229,7 +176,7 @@ impl Directory {
     fn settle(self: &Arc<Self>, (grant, key): &(u64, Key), answer: &Answer, given: Duration) {
         let now = Instant::now();
         let mut state = self.state();
-        if state.grant.number != *grant {
+        if state.grant != *grant {
             return;
         }
         match answer {
@@ -262,8 +209,8 @@ impl Directory {
     }
 
     /// One call in an instance of its own: nothing of one person is left for the next.
-    async fn ask(&self, key: &Key, deadline: Instant, rules: Arc<[EgressRule]>) -> Answer {
-        let mut store = self.store_with(rules);
+    async fn ask(&self, key: &Key, deadline: Instant) -> Answer {
+        let mut store = self.store();
         let meter = Arc::clone(&store.data().meter);
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout_ms = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
@@ -282,9 +229,11 @@ impl Directory {
         }
     }
 
-    fn failed(&self, store: &Store<Guest<CrmRole>>, error: &wasmtime::Error) -> LookupError {
+    fn failed(&self, store: &Store<Guest<WebRole>>, error: &wasmtime::Error) -> LookupError {
         let text = match failure(store.data().limit_hit(), error) {
-            RunEnd::Deadline => format!("the plugin used more than {} ms of CPU time in one step", self.step_cpu_ms),
+            RunEnd::Deadline => {
+                format!("the plugin used more than {} ms of CPU time in one step", self.terms.step_cpu_ms)
+            }
             RunEnd::Limit(text) => format!("the plugin hit a limit: {text}"),
             RunEnd::Trap(text) | RunEnd::GuestError(text) | RunEnd::NotStarted(text) | RunEnd::NoRoom(text) => {
                 format!("the plugin trapped: {text}")
@@ -292,7 +241,7 @@ impl Directory {
             RunEnd::Returned(_) => "the plugin ended".into(),
             RunEnd::Diverged(what) => what.to_string(),
         };
-        tracing::warn!(version = %self.version.short(), "a look-up failed: {text}");
+        tracing::warn!(version = %self.terms.version.short(), "a look-up failed: {text}");
         LookupError::Unavailable(shortened(&text, MAX_TEXT_BYTES))
     }
 }
@@ -316,7 +265,7 @@ impl Drop for Flight<'_> {
         let mut state = self.directory.state();
         state.flights.remove(&self.key);
         // It panicked. If it was the breaker's probe, another one has to be.
-        if !self.settled && state.grant.number == self.key.0 {
+        if !self.settled && state.grant == self.key.0 {
             state.breaker.gave_up();
         }
     }

@@ -1,19 +1,25 @@
 //! Loading: checks, compilation, a trial instance.
 
 use super::{Inner, Kind, Linkers, Loaded};
-use crate::bindings::crm_0_1_0::CrmPre;
+use crate::asked::Terms;
+use crate::bindings::crm_0_1_0::{self, CrmPre};
+use crate::bindings::dialer_0_1_0::{self, DialerPre};
 use crate::bindings::flow_0_1_0::{self, FlowPre};
+use crate::bindings::inspector_0_1_0::{self, InspectorPre};
 use crate::bindings::scorer_0_1_0::{self, ScorerPre};
 use crate::compile::{Compiled, Turn};
 use crate::config::{Limits, LoadSpec};
-use crate::crm::{self, Directory};
+use crate::crm::Directory;
+use crate::dialer::{DialerProgram, DialerWorld};
 use crate::engine::{MAX_CORE_INSTANCES, MAX_TABLE_ELEMENTS, MAX_TABLES};
 use crate::error::LoadError;
 use crate::flow::{self, Program};
 use crate::guest::{Clocks, Guest, MAX_LINE_BYTES, linker, metered, shortened};
-use crate::scorer::ScorerProgram;
+use crate::inspector::{InspectorProgram, InspectorWorld};
+use crate::scorer::{ScorerProgram, ScorerWorld};
 use crate::task::Aborted;
 use crate::verify::World;
+use crate::web::{Reach, WebRole, check_grants};
 use cordboard_core::ids::{Digest, Version};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -53,10 +59,12 @@ impl Linkers {
         flow_0_1_0::conversation::add_to_linker::<_, HasSelf<_>>(&mut flow, |guest| guest)?;
         let mut scorer: Linker<Guest<()>> = linker(engine, Clocks::Journal)?;
         scorer_0_1_0::types::add_to_linker::<_, HasSelf<_>>(&mut scorer, |guest| guest)?;
-        let mut crm: Linker<Guest<crm::CrmRole>> = linker(engine, Clocks::Real)?;
-        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut crm)?;
-        crate::bindings::crm_0_1_0::types::add_to_linker::<_, HasSelf<_>>(&mut crm, |guest| guest)?;
-        Ok(Self { flow, scorer, crm })
+        let mut web: Linker<Guest<WebRole>> = linker(engine, Clocks::Real)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut web)?;
+        crm_0_1_0::types::add_to_linker::<_, HasSelf<_>>(&mut web, |guest| guest)?;
+        dialer_0_1_0::types::add_to_linker::<_, HasSelf<_>>(&mut web, |guest| guest)?;
+        inspector_0_1_0::types::add_to_linker::<_, HasSelf<_>>(&mut web, |guest| guest)?;
+        Ok(Self { flow, scorer, web })
     }
 }
 
@@ -73,11 +81,11 @@ impl Inner {
         turn: Turn,
     ) -> Result<(Loaded, Turn), LoadError> {
         self.check(&spec.limits)?;
-        crm::check_rules(&spec.egress)?;
+        check_grants(&spec.grants)?;
         let compiling = self.workshop.component(Arc::clone(&spec.component), self.needed(), turn);
         let (Compiled { info, component, compile_ms, from_cache }, turn) = Box::pin(compiling).await?;
-        if let Some(rule) = spec.egress.first().filter(|_| info.world != World::Crm) {
-            let problem = "only a crm plugin may have egress";
+        if let Some(rule) = spec.grants.egress.first().filter(|_| !info.world.has_egress()) {
+            let problem = "a plugin of this world sends no requests";
             return Err(LoadError::Egress { rule: rule.clone(), problem });
         }
         let program = self.program(version, info.world, &component, spec)?;
@@ -141,6 +149,8 @@ impl Inner {
         let config: Arc<[(String, String)]> = spec.config.into();
         let step_cpu_ms = limits.step_cpu_ms.unwrap_or(self.settings.step_cpu_ms);
         let settings = &self.settings;
+        let grants = spec.grants;
+        let reach = || Reach::new(version, grants.clone(), self.teller.clone());
         Ok(match world {
             World::Flow => {
                 let pre = FlowPre::new(prepared(&self.linkers.flow, component)?).map_err(contract_error)?;
@@ -149,17 +159,27 @@ impl Inner {
             }
             World::Scorer => {
                 let pre = ScorerPre::new(prepared(&self.linkers.scorer, component)?).map_err(contract_error)?;
-                let deadline_ms = limits.step_cpu_ms.unwrap_or(settings.scorer_deadline_ms);
-                let instances = settings.guest_threads;
-                let program = ScorerProgram::new(version, engine, pre, limits, deadline_ms, config, instances);
-                Kind::Scorer(Arc::new(program))
+                let step_cpu_ms = limits.step_cpu_ms.unwrap_or(settings.scorer_deadline_ms);
+                let terms = Terms { version, engine, limits, step_cpu_ms, config };
+                Kind::Scorer(Arc::new(ScorerProgram::new(ScorerWorld { pre }, terms, settings.guest_threads)))
             }
             World::Crm => {
-                let pre = CrmPre::new(prepared(&self.linkers.crm, component)?).map_err(contract_error)?;
+                let pre = CrmPre::new(prepared(&self.linkers.web, component)?).map_err(contract_error)?;
                 let bounds = (settings.crm_pool, settings.crm_cache, settings.crm_breaker);
-                let rules = spec.egress.into();
-                let directory = Directory::new(version, engine, pre, limits, step_cpu_ms, config, rules, bounds);
-                Kind::Crm(Arc::new(directory))
+                let terms = Terms { version, engine, limits, step_cpu_ms, config };
+                Kind::Crm(Arc::new(Directory::new(terms, pre, reach(), bounds)))
+            }
+            World::Dialer => {
+                let pre = DialerPre::new(prepared(&self.linkers.web, component)?).map_err(contract_error)?;
+                let terms = Terms { version, engine, limits, step_cpu_ms, config };
+                let world = DialerWorld { pre, reach: reach() };
+                Kind::Dialer(Arc::new(DialerProgram::new(world, terms, settings.crm_pool as usize)))
+            }
+            World::Inspector => {
+                let pre = InspectorPre::new(prepared(&self.linkers.web, component)?).map_err(contract_error)?;
+                let terms = Terms { version, engine, limits, step_cpu_ms, config };
+                let world = InspectorWorld { pre, reach: reach() };
+                Kind::Inspector(Arc::new(InspectorProgram::new(world, terms, settings.crm_pool as usize)))
             }
         })
     }
@@ -175,6 +195,8 @@ impl Clone for Kind {
             Kind::Flow(program) => Kind::Flow(Arc::clone(program)),
             Kind::Scorer(program) => Kind::Scorer(Arc::clone(program)),
             Kind::Crm(directory) => Kind::Crm(Arc::clone(directory)),
+            Kind::Dialer(dialer) => Kind::Dialer(Arc::clone(dialer)),
+            Kind::Inspector(inspector) => Kind::Inspector(Arc::clone(inspector)),
         }
     }
 }
@@ -183,8 +205,10 @@ impl Clone for Kind {
 async fn trial(program: Kind) -> wasmtime::Result<()> {
     match program {
         Kind::Flow(program) => instantiate(program.trial_store(), program.pre.instance_pre()).await,
-        Kind::Scorer(program) => instantiate(program.store(), program.pre.instance_pre()).await,
+        Kind::Scorer(program) => instantiate(program.store(), program.world.pre.instance_pre()).await,
         Kind::Crm(directory) => instantiate(directory.store(), directory.pre.instance_pre()).await,
+        Kind::Dialer(program) => instantiate(program.store(), program.world.pre.instance_pre()).await,
+        Kind::Inspector(program) => instantiate(program.store(), program.world.pre.instance_pre()).await,
     }
 }
 

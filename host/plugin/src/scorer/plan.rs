@@ -1,13 +1,12 @@
 //! Which of the numbers a scorer wants, and whether what it returns can be used. Pure.
 
 use super::{ScoreInput, ScoreRow};
+use crate::asked::{MAX_COLUMNS, Picked};
 use crate::bindings::scorer_0_1_0::types;
-use crate::error::ScoreError;
-use std::ops::Range;
+use crate::error::AskError;
 use std::sync::Arc;
 
 /// The contract's bounds.
-const MAX_COLUMNS: usize = 256;
 const MAX_PARTS: usize = 16;
 const MAX_PART_BYTES: usize = 64;
 const MAX_AGENTS: usize = 10_000;
@@ -23,17 +22,9 @@ pub(super) struct Plan {
     pub(super) parts: Arc<[String]>,
 }
 
-/// Places in the columns offered, neighbours joined: most scorers want nearly all, in nearly their order, and a run
-/// of numbers is copied at once.
-#[derive(Debug)]
-struct Picked {
-    runs: Vec<Range<usize>>,
-    count: usize,
-}
-
 /// Whether the input's own sizes agree.
-pub(super) fn check(input: &ScoreInput) -> Result<(), ScoreError> {
-    let wrong = |text: &str| Err(ScoreError::Input(text.into()));
+pub(super) fn check(input: &ScoreInput) -> Result<(), AskError> {
+    let wrong = |text: &str| Err(AskError::Input(text.into()));
     if input.contact_columns.len() > MAX_COLUMNS || input.agent_columns.len() > MAX_COLUMNS {
         return wrong("more than 256 columns");
     }
@@ -64,9 +55,7 @@ impl Plan {
     }
 
     pub(super) fn contact(&self, row: &[f32]) -> Vec<f32> {
-        let mut picked = Vec::with_capacity(self.contact.count);
-        self.contact.append(row, &mut picked);
-        picked
+        self.contact.of(row)
     }
 
     pub(super) fn agents(&self, input: &ScoreInput) -> Vec<f32> {
@@ -78,8 +67,8 @@ impl Plan {
         picked
     }
 
-    pub(super) fn row(&self, scores: types::Scores, input: &ScoreInput) -> Result<ScoreRow, ScoreError> {
-        let wrong = |what, expected, got| Err(ScoreError::WrongCount { what, expected, got });
+    pub(super) fn row(&self, scores: types::Scores, input: &ScoreInput) -> Result<ScoreRow, AskError> {
+        let wrong = |what, expected, got| Err(AskError::WrongCount { what, expected, got });
         if scores.rows.len() != input.agent_count {
             return wrong("rows", input.agent_count, scores.rows.len());
         }
@@ -88,7 +77,7 @@ impl Plan {
             return wrong("parts", parts, scores.parts.len());
         }
         if scores.parts.iter().any(|part| !part.is_finite()) {
-            return Err(ScoreError::NotFinite("part"));
+            return Err(AskError::NotFinite("part"));
         }
         let rows = scores.rows.iter().map(|score| match score {
             types::Score::Refuse => Ok(None),
@@ -98,38 +87,12 @@ impl Plan {
     }
 }
 
-fn thousandths(value: f32) -> Result<i64, ScoreError> {
+fn thousandths(value: f32) -> Result<i64, AskError> {
     let value = f64::from(value);
     if !value.is_finite() || value.abs() > MAX_SCORE {
-        return Err(ScoreError::NotFinite("score"));
+        return Err(AskError::NotFinite("score"));
     }
     Ok((value * 1000.0).round() as i64)
-}
-
-impl Picked {
-    fn new(offered: &[String], wanted: &[String]) -> Result<Self, String> {
-        if wanted.len() > MAX_COLUMNS {
-            return Err("it selects more than 256 columns".into());
-        }
-        let mut runs: Vec<Range<usize>> = Vec::new();
-        for name in wanted {
-            let place = offered.iter().position(|column| column == name);
-            let place = place
-                .ok_or_else(|| format!("it selects `{}`, which wasn't offered", crate::guest::shortened(name, 128)))?;
-            match runs.last_mut() {
-                Some(run) if run.end == place => run.end += 1,
-                _ => runs.push(place..place + 1),
-            }
-        }
-        Ok(Self { runs, count: wanted.len() })
-    }
-
-    /// Appends what is wanted of a row that has every column offered.
-    fn append(&self, row: &[f32], picked: &mut Vec<f32>) {
-        for run in &self.runs {
-            picked.extend_from_slice(row.get(run.clone()).unwrap_or_default());
-        }
-    }
 }
 
 #[cfg(test)]
@@ -185,12 +148,12 @@ mod tests {
         let (value, refuse) = (types::Score::Value, types::Score::Refuse);
         let good = row(vec![value(1.2345), refuse], vec![0.5, 0.0]).unwrap();
         assert_eq!(good.scores, [Some(1235), None]);
-        assert!(matches!(row(vec![refuse], vec![0.5, 0.0]), Err(ScoreError::WrongCount { what: "rows", .. })));
-        assert!(matches!(row(vec![refuse, refuse], vec![]), Err(ScoreError::WrongCount { what: "parts", .. })));
+        assert!(matches!(row(vec![refuse], vec![0.5, 0.0]), Err(AskError::WrongCount { what: "rows", .. })));
+        assert!(matches!(row(vec![refuse, refuse], vec![]), Err(AskError::WrongCount { what: "parts", .. })));
         for bad in [f32::NAN, f32::INFINITY, -f32::INFINITY, 1e30] {
-            assert_eq!(row(vec![value(bad), refuse], vec![0.5, 0.0]), Err(ScoreError::NotFinite("score")));
+            assert_eq!(row(vec![value(bad), refuse], vec![0.5, 0.0]), Err(AskError::NotFinite("score")));
         }
-        assert_eq!(row(vec![refuse, refuse], vec![f32::NAN, 0.0]), Err(ScoreError::NotFinite("part")));
+        assert_eq!(row(vec![refuse, refuse], vec![f32::NAN, 0.0]), Err(AskError::NotFinite("part")));
     }
 
     #[test]

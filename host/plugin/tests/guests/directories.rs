@@ -1,7 +1,7 @@
 //! Directories: what they may reach, and what becomes of those that fail.
 
 use crate::common::web::{Web, response};
-use crate::common::{host_with, spec_with_egress, version};
+use crate::common::{granted, host_with, spec_with_egress, version};
 use cordboard_core::flow::{LookupError, Profile};
 use cordboard_core::ids::Version;
 use cordboard_plugin::{BreakerConfig, EgressRule, LoadError, PluginConfig, PluginHost, Scheme};
@@ -12,7 +12,8 @@ use std::time::Duration;
 type Found = Result<Option<Profile>, LookupError>;
 
 fn rule(port: u16) -> EgressRule {
-    EgressRule { scheme: Scheme::Http, host: "127.0.0.1".into(), port }
+    let methods = vec!["GET".into()];
+    EgressRule { scheme: Scheme::Http, host: "127.0.0.1".into(), port, methods, private: true }
 }
 
 /// A probe that may ask `web` alone.
@@ -108,7 +109,7 @@ async fn a_name_that_leads_to_this_machine_is_not_followed() {
     let (host, version) = (host_with(|_| ()), version("probe-crm"));
     // Resolved by the machine's own rules (RFC 6761 §6.3) to the loopback address, as a rebound name would be.
     let name = "crm.localhost";
-    let rules = [EgressRule { scheme: Scheme::Http, host: name.into(), port: web.port }];
+    let rules = [EgressRule { host: name.into(), private: false, ..rule(web.port) }];
     host.load(version, spec_with_egress("probe-crm", &[], &rules)).await.unwrap();
     unavailable(ask(&host, version, "get", &format!("{name}:{}/1001", web.port)).await, "");
     assert_eq!(web.requests(), 0);
@@ -128,14 +129,14 @@ async fn a_grant_that_is_taken_back_holds_at_once_and_for_what_was_kept() {
     let (host, version) = directory(&web, |_| ()).await;
     let place = format!("127.0.0.1:{}/1001", web.port);
     assert!(ask(&host, version, "get", &place).await.unwrap().is_some());
-    assert!(host.grant(version, vec![]).unwrap());
+    assert!(host.grant(version, granted(&[])).unwrap());
     unavailable(ask(&host, version, "get", &place).await, "RequestDenied");
     assert_eq!(web.requests(), 1);
     let https = EgressRule { scheme: Scheme::Https, ..rule(web.port) };
-    assert!(host.grant(version, vec![https]).is_err(), "what can't be granted changes nothing");
-    assert!(host.grant(version, vec![rule(web.port)]).unwrap());
+    assert!(host.grant(version, granted(&[https])).is_err(), "what can't be granted changes nothing");
+    assert!(host.grant(version, granted(&[rule(web.port)])).unwrap());
     assert!(ask(&host, version, "get", &place).await.unwrap().is_some());
-    assert!(!host.grant(Version::of(b"unknown"), vec![]).unwrap());
+    assert!(!host.grant(Version::of(b"unknown"), granted(&[])).unwrap());
 }
 
 #[tokio::test]
@@ -148,7 +149,7 @@ async fn nobody_joins_a_look_up_that_has_an_older_grant() {
         tokio::spawn(async move { host.lookup(version, "get", &key, Duration::from_secs(60)).await })
     };
     crate::common::until("it asks", || web.requests() == 1).await;
-    assert!(host.grant(version, vec![]).unwrap());
+    assert!(host.grant(version, granted(&[])).unwrap());
     unavailable(ask(&host, version, "get", &key).await, "RequestDenied");
     assert!(!waiting.is_finished(), "that one goes on");
     waiting.abort();
@@ -161,9 +162,9 @@ async fn a_grant_closes_the_breaker_only_where_it_changes_something() {
     let (host, version) = directory(&web, |config| config.crm_breaker = breaker).await;
     unavailable(ask(&host, version, "get", "127.0.0.1:1/").await, "RequestDenied");
     let key = format!("127.0.0.1:{}/1001", web.port);
-    assert!(host.grant(version, vec![rule(web.port)]).unwrap());
+    assert!(host.grant(version, granted(&[rule(web.port)])).unwrap());
     unavailable(ask(&host, version, "get", &key).await, "in a row");
-    assert!(host.grant(version, vec![rule(web.port), rule(1)]).unwrap());
+    assert!(host.grant(version, granted(&[rule(web.port), rule(1)])).unwrap());
     assert!(ask(&host, version, "get", &key).await.unwrap().is_some());
 }
 
@@ -264,7 +265,7 @@ async fn more_look_ups_than_may_run_are_told_busy() {
 #[tokio::test]
 async fn rules_that_cannot_be_kept_are_refused_at_load() {
     let host = host_with(|_| ());
-    let https = EgressRule { scheme: Scheme::Https, host: "crm.example".into(), port: 443 };
+    let https = EgressRule { scheme: Scheme::Https, host: "crm.example".into(), ..rule(443) };
     let loaded = host.load(version("probe-crm"), spec_with_egress("probe-crm", &[], &[https])).await;
     assert!(matches!(loaded, Err(LoadError::Egress { .. })));
 }

@@ -142,8 +142,9 @@ async fn what_cannot_be_given_is_refused_at_load() {
     ] {
         assert!(matches!(host.load(version("odd"), with(limits)).await, Err(LoadError::Limit { .. })), "{limits:?}");
     }
-    let rule = EgressRule { scheme: Scheme::Http, host: "127.0.0.1".into(), port: 80 };
-    let reaching = LoadSpec { egress: vec![rule], ..good.clone() };
+    let (host_name, methods) = ("127.0.0.1".into(), vec!["GET".into()]);
+    let rule = EgressRule { scheme: Scheme::Http, host: host_name, port: 80, methods, private: true };
+    let reaching = LoadSpec { grants: crate::common::granted(&[rule]), ..good.clone() };
     assert!(matches!(host.load(version("reaching"), reaching).await, Err(LoadError::Egress { .. })));
     assert!(host.loaded().is_empty(), "what was refused leaves nothing");
 }

@@ -2,7 +2,7 @@
 
 use crate::common::{host, spec, version};
 use cordboard_core::ids::Version;
-use cordboard_plugin::{PluginHost, ScoreError, ScoreInput, Scored};
+use cordboard_plugin::{AskError, PluginHost, ScoreInput, Scored};
 use std::sync::Arc;
 
 fn names(names: &[&str]) -> Arc<[String]> {
@@ -27,7 +27,7 @@ async fn scorer(behaviour: &str) -> (PluginHost, Version) {
     (host, version)
 }
 
-async fn scored(behaviour: &str) -> Result<Scored, ScoreError> {
+async fn scored(behaviour: &str) -> Result<Scored, AskError> {
     let (host, version) = scorer(behaviour).await;
     host.score(version, input()).await
 }
@@ -65,21 +65,21 @@ async fn an_instance_is_used_again_until_the_columns_change() {
 
 #[tokio::test]
 async fn what_cannot_be_used_is_named() {
-    assert_eq!(scored("nan").await, Err(ScoreError::NotFinite("part")));
+    assert_eq!(scored("nan").await, Err(AskError::NotFinite("part")));
     let (host, version) = scorer("nan").await;
     let plain = ScoreInput { with_parts: false, ..input() };
-    assert_eq!(host.score(version, plain).await, Err(ScoreError::NotFinite("score")));
-    assert_eq!(scored("rows").await, Err(ScoreError::WrongCount { what: "rows", expected: 3, got: 4 }));
-    assert_eq!(scored("parts").await, Err(ScoreError::WrongCount { what: "parts", expected: 6, got: 1 }));
-    assert!(matches!(scored("trap").await, Err(ScoreError::Trap(_))));
-    assert_eq!(scored("refuse").await, Err(ScoreError::Refused("not today".into())));
-    assert_eq!(scored("slow").await, Err(ScoreError::Deadline(50)));
+    assert_eq!(host.score(version, plain).await, Err(AskError::NotFinite("score")));
+    assert_eq!(scored("rows").await, Err(AskError::WrongCount { what: "rows", expected: 3, got: 4 }));
+    assert_eq!(scored("parts").await, Err(AskError::WrongCount { what: "parts", expected: 6, got: 1 }));
+    assert!(matches!(scored("trap").await, Err(AskError::Trap(_))));
+    assert_eq!(scored("refuse").await, Err(AskError::Refused("not today".into())));
+    assert_eq!(scored("slow").await, Err(AskError::Deadline(50)));
 }
 
 #[tokio::test]
 async fn a_scorer_that_cannot_be_configured_says_why() {
     for (behaviour, expect) in [("unconfigurable", "`x`"), ("unknown-column", "`nowhere`")] {
-        let Err(ScoreError::Configure(text)) = scored(behaviour).await else { panic!("{behaviour}") };
+        let Err(AskError::Configure(text)) = scored(behaviour).await else { panic!("{behaviour}") };
         assert!(text.contains(expect), "{text}");
     }
 }
@@ -88,7 +88,7 @@ async fn a_scorer_that_cannot_be_configured_says_why() {
 async fn after_a_failure_the_next_decision_has_a_fresh_instance() {
     let (host, version) = scorer("trap").await;
     for _ in 0..3 {
-        assert!(matches!(host.score(version, input()).await, Err(ScoreError::Trap(_))));
+        assert!(matches!(host.score(version, input()).await, Err(AskError::Trap(_))));
     }
     assert_eq!(host.loaded()[0].live_instances, 0);
 }
@@ -99,7 +99,7 @@ async fn a_slow_scorer_leaves_others_alone() {
     let good = version("good");
     host.load(good, spec("probe-scorer", &[])).await.unwrap();
     let (slow, good) = tokio::join!(host.score(slow, input()), host.score(good, input()));
-    assert!(matches!(slow, Err(ScoreError::Deadline(_))));
+    assert!(matches!(slow, Err(AskError::Deadline(_))));
     assert_eq!(good.unwrap().rows.len(), 2);
 }
 
@@ -107,8 +107,8 @@ async fn a_slow_scorer_leaves_others_alone() {
 async fn an_input_that_contradicts_itself_and_a_version_that_is_none() {
     let (host, version) = scorer("").await;
     let wrong = ScoreInput { agent_count: 4, ..input() };
-    assert!(matches!(host.score(version, wrong).await, Err(ScoreError::Input(_))));
-    assert_eq!(host.score(crate::common::version("nowhere"), input()).await, Err(ScoreError::NotLoaded));
+    assert!(matches!(host.score(version, wrong).await, Err(AskError::Input(_))));
+    assert_eq!(host.score(crate::common::version("nowhere"), input()).await, Err(AskError::NotLoaded));
 }
 
 #[tokio::test]

@@ -5,13 +5,15 @@ use cordboard_plugin::{LoadError, LoadSpec, UploadError, World, verify};
 use wasmparser::{Parser, Payload};
 
 const MAX_BYTES: usize = 64 << 20;
-const GUESTS: [(&str, World); 6] = [
+const GUESTS: [(&str, World); 8] = [
     ("reception", World::Flow),
     ("skills-scorer", World::Scorer),
     ("http-crm", World::Crm),
     ("probe-flow", World::Flow),
     ("probe-scorer", World::Scorer),
     ("probe-crm", World::Crm),
+    ("probe-dialer", World::Dialer),
+    ("probe-inspector", World::Inspector),
 ];
 
 /// The component with every `from` replaced by `to` of the same length: all offsets stay.
@@ -55,7 +57,7 @@ fn other_worlds_and_versions_are_told_what_is_known() {
     let flow = guest("probe-flow");
     let other = renamed(&flow, "cordboard:flow/guest@0.1.0", "cordboard:fire/guest@0.1.0");
     let Err(UploadError::UnknownWorld { found, known }) = verify(&other, MAX_BYTES) else { panic!() };
-    assert_eq!((found.as_str(), known.len()), ("cordboard:fire/guest@0.1.0", 3));
+    assert_eq!((found.as_str(), known.len()), ("cordboard:fire/guest@0.1.0", 5));
     let newer = renamed(&flow, "cordboard:flow/guest@0.1.0", "cordboard:flow/guest@0.9.0");
     assert!(matches!(verify(&newer, MAX_BYTES), Err(UploadError::UnknownVersion { .. })));
     let none = renamed(&flow, "cordboard:flow/guest@0.1.0", "somebody:else/guest@0.1.00");

@@ -1,7 +1,7 @@
 //! Plugins and deployments.
 
 use super::keeping::{not_found, store};
-use super::version::{check, egress_rules, load_spec, version, world_name, world_named, world_of};
+use super::version::{check, grants, load_spec, version, world_name, world_named, world_of};
 use super::{HostCentre, malformed};
 use crate::documents::{DeploymentDocument, EntryPointDocument, PluginDocument, QueueDocument, VersionDocument};
 use crate::holds::Hold;
@@ -160,7 +160,7 @@ impl HostCentre {
     ) -> Result<(), Refusal> {
         let component = self.component(spec.plugin).await?;
         let load = load_spec(&spec, component, self.parts.limits)?;
-        let egress = load.egress.clone();
+        let egress = load.grants.clone();
         self.parts.plugins.load(new, load).await.map_err(load_refused)?;
         let _turn = self.turn().await;
         let mut granted_before = None;
@@ -194,7 +194,7 @@ impl HostCentre {
         let kept = self.keeping.put(DocumentKind::Deployment, name.as_str(), &document, expected).await;
         if let (Err(_), Some(before)) = (&kept, granted_before.filter(|_| world == World::Crm)) {
             // It is as it was; so is what it may reach. That was granted once, so it can be again.
-            let _ = self.parts.plugins.grant(new, egress_rules(&before)?);
+            let _ = self.parts.plugins.grant(new, grants(&before)?);
         }
         kept?;
         self.failures().remove(name);

@@ -4,7 +4,7 @@ use crate::documents::{DeploymentDocument, VersionDocument};
 use cordboard_admin::{DeploymentSpec, Refusal};
 use cordboard_core::config::{MigrationPolicy, World};
 use cordboard_core::ids::{Digest, Version};
-use cordboard_plugin::{EgressRule, Limits, LoadSpec, Scheme};
+use cordboard_plugin::{EgressRule, Grants, Limits, LoadSpec, Scheme};
 use std::sync::Arc;
 
 /// Entries of a deployment's configuration.
@@ -86,7 +86,9 @@ fn egress_rule(text: &str) -> Result<EgressRule, Refusal> {
     let sound = !host.is_empty() && host.len() <= 253 && !host.contains(['/', '@', '?', '#', '[', ']', '*', ' ']);
     let port = port.parse::<u16>().ok().filter(|port| *port > 0);
     match port {
-        Some(port) if sound => Ok(EgressRule { scheme, host: host.to_ascii_lowercase(), port }),
+        Some(port) if sound => {
+            Ok(EgressRule { scheme, host: host.to_ascii_lowercase(), port, methods: vec!["GET".into()], private: true })
+        }
         _ => Err(wrong()),
     }
 }
@@ -101,13 +103,14 @@ pub fn load_spec(spec: &DeploymentSpec, component: Arc<[u8]>, host: HostLimits) 
             step_cpu_ms: spec.step_cpu_ms,
             ..Limits::default()
         },
-        egress: egress_rules(spec)?,
+        grants: grants(spec)?,
     })
 }
 
-/// Where a deployment may connect.
-pub(super) fn egress_rules(spec: &DeploymentSpec) -> Result<Vec<EgressRule>, Refusal> {
-    spec.egress.iter().map(|rule| egress_rule(rule)).collect()
+/// What a deployment may use.
+pub(super) fn grants(spec: &DeploymentSpec) -> Result<Grants, Refusal> {
+    let egress = spec.egress.iter().map(|rule| egress_rule(rule)).collect::<Result<_, _>>()?;
+    Ok(Grants { egress, ..Grants::default() })
 }
 
 /// A world, as documents name it.
@@ -116,12 +119,15 @@ pub(super) fn world_name(world: World) -> &'static str {
         World::Flow => "flow",
         World::Scorer => "scorer",
         World::Crm => "crm",
+        World::Dialer => "dialer",
+        World::Inspector => "inspector",
     }
 }
 
 /// A world by the name that documents give it.
 pub(super) fn world_named(name: &str) -> Option<World> {
-    [World::Flow, World::Scorer, World::Crm].into_iter().find(|world| world_name(*world) == name)
+    const ALL: [World; 5] = [World::Flow, World::Scorer, World::Crm, World::Dialer, World::Inspector];
+    ALL.into_iter().find(|world| world_name(*world) == name)
 }
 
 /// The plugin room's word for it, in the core's.
@@ -130,6 +136,8 @@ pub(super) fn world_of(world: cordboard_plugin::World) -> World {
         cordboard_plugin::World::Flow => World::Flow,
         cordboard_plugin::World::Scorer => World::Scorer,
         cordboard_plugin::World::Crm => World::Crm,
+        cordboard_plugin::World::Dialer => World::Dialer,
+        cordboard_plugin::World::Inspector => World::Inspector,
     }
 }
 

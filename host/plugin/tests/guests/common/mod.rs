@@ -8,7 +8,8 @@ use cordboard_core::flow::{Address, Channel, FlowEnd, Reply, Request, RunEnd};
 use cordboard_core::ids::{ContactId, Digest, RunId, Version};
 use cordboard_core::time::Timestamp;
 use cordboard_plugin::{
-    EgressRule, FlowHandle, FlowMessage, FlowStart, Limits, LoadSpec, LogLevel, PluginConfig, PluginHost, RunCost,
+    EgressRule, FlowHandle, FlowMessage, FlowStart, Grants, Limits, LoadSpec, LogLevel, PluginConfig, PluginHost,
+    RunCost,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,13 +40,18 @@ pub(crate) fn spec(name: &str, config: &[(&str, &str)]) -> LoadSpec {
         component: guest(name),
         config: config.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
         limits: Limits { calls_per_second: 100_000, ..Limits::default() },
-        egress: Vec::new(),
+        grants: Grants::default(),
     }
 }
 
 /// The same with leave to send requests.
 pub(crate) fn spec_with_egress(name: &str, config: &[(&str, &str)], egress: &[EgressRule]) -> LoadSpec {
-    LoadSpec { egress: egress.to_vec(), ..spec(name, config) }
+    LoadSpec { grants: granted(egress), ..spec(name, config) }
+}
+
+/// Grants of these places.
+pub(crate) fn granted(egress: &[EgressRule]) -> Grants {
+    Grants { egress: egress.to_vec(), ..Grants::default() }
 }
 
 /// A small host.
