@@ -1,4 +1,5 @@
-//! A released version of the plugin contract never changes: `wit/frozen.toml` has a sum of every `wit/WORLD/VERSION`.
+//! A released version of the plugin contract never changes: `wit/frozen.toml` has a sum of every `wit/WORLD/VERSION`, and
+//! of the guests that were compiled for it.
 //!
 //! The sum is FNV-1a: it finds slips. Whoever wants to change a contract can edit the record too, in plain sight of
 //! review.
@@ -9,6 +10,9 @@ use std::collections::BTreeMap;
 
 /// Where the sums are kept.
 pub(crate) const RECORD: &str = "wit/frozen.toml";
+
+/// Where the guests of a version are: `contract-VERSION` below it.
+const GUESTS: &str = "host/plugin/tests/fixtures/contract-";
 
 const HEAD: &str = "\
 # Sums of the contract's folders: what is here never changes, a change is a new version. `cargo xtask freeze` adds new
@@ -53,21 +57,38 @@ fn recorded(files: &[File]) -> BTreeMap<String, String> {
     toml::from_str(text).unwrap_or_default()
 }
 
-/// The sum of each `wit/WORLD/VERSION`: over names and contents, in the order of the names.
+/// The sum of each frozen folder: over names and contents, in the order of the names.
 fn sums(files: &[File]) -> BTreeMap<String, String> {
     let mut folders: BTreeMap<String, u64> = BTreeMap::new();
     for file in files {
-        let parts: Vec<&str> = file.path.split('/').collect();
-        let ["wit", world, version, name @ ..] = parts.as_slice() else { continue };
-        if name.is_empty() {
-            continue;
-        }
-        let sum = folders.entry(format!("wit/{world}/{version}")).or_insert(0xcbf2_9ce4_8422_2325);
-        for byte in name.join("/").bytes().chain([0]).chain(file.text.bytes()).chain([0]) {
-            *sum = (*sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        let Some((folder, name)) = placed(&file.path) else { continue };
+        let sum = folders.entry(folder).or_insert(BEGIN);
+        *sum = fnv(*sum, name.bytes().chain([0]).chain(file.text.bytes()).chain([0]));
     }
     folders.into_iter().map(|(folder, sum)| (folder, format!("{sum:016x}"))).collect()
+}
+
+/// Where FNV-1a begins.
+const BEGIN: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn fnv(sum: u64, bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(sum, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// What stands for a frozen file that isn't text; nothing for one that isn't frozen.
+pub(crate) fn sum_of(path: &str, bytes: &[u8]) -> String {
+    placed(path).map(|_| format!("{:016x}", fnv(BEGIN, bytes.iter().copied()))).unwrap_or_default()
+}
+
+/// The frozen folder a file is in, and its name there.
+fn placed(path: &str) -> Option<(String, &str)> {
+    if let Some(rest) = path.strip_prefix(GUESTS) {
+        let (version, name) = rest.split_once('/')?;
+        return Some((format!("{GUESTS}{version}"), name));
+    }
+    let (world, rest) = path.strip_prefix("wit/")?.split_once('/')?;
+    let (version, name) = rest.split_once('/')?;
+    Some((format!("wit/{world}/{version}"), name))
 }
 
 #[cfg(test)]
@@ -80,6 +101,21 @@ mod tests {
 
     fn texts(files: &[File]) -> Vec<String> {
         check(files).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn so_are_the_guests_compiled_for_a_version() {
+        let guest = |text| vec![file("host/plugin/tests/fixtures/contract-0.1.0/flow.wasm", text)];
+        let record = freeze(&guest("wasm")).unwrap();
+        assert!(record.contains("\"host/plugin/tests/fixtures/contract-0.1.0\" = "), "{record}");
+        let with_record = |text| guest(text).into_iter().chain([file(RECORD, &record)]).collect::<Vec<_>>();
+        assert_eq!(texts(&with_record("wasm")), [""; 0]);
+        assert_eq!(texts(&with_record("built again")).len(), 1);
+        assert_eq!(placed("wit/frozen.toml"), None);
+        let sum = |path: &str, bytes: &[u8]| sum_of(path, bytes);
+        let path = "host/plugin/tests/fixtures/contract-0.1.0/flow.wasm";
+        assert_ne!(sum(path, b"\0asm\xff"), sum(path, b"\0asm\xfe"));
+        assert_eq!(sum("prompts/en/a.wav", b"\xff"), "");
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub(crate) fn freeze(tree: &Tree) -> Result<()> {
     std::fs::write(&path, frozen::freeze(&files)?).with_context(|| path.display().to_string())
 }
 
-/// Every file of ours. What isn't text has its name only.
+/// Every file of ours. What isn't text has its name only, or its sum if it is frozen.
 fn files(root: &Path) -> Result<Vec<File>> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -95,7 +95,8 @@ fn files(root: &Path) -> Result<Vec<File>> {
                 }
             } else {
                 let bytes = std::fs::read(&path).with_context(|| below.clone())?;
-                files.push(File { path: below, text: String::from_utf8(bytes).unwrap_or_default() });
+                let text = String::from_utf8(bytes).unwrap_or_else(|error| frozen::sum_of(&below, error.as_bytes()));
+                files.push(File { path: below, text });
             }
         }
     }

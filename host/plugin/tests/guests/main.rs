@@ -5,6 +5,7 @@
 mod clock;
 mod common;
 mod compiling;
+mod contract;
 mod conversation;
 mod corpus;
 mod dialers;

@@ -5,7 +5,7 @@ use cordboard_plugin::{LoadError, LoadSpec, UploadError, World, verify};
 use wasmparser::{Parser, Payload};
 
 const MAX_BYTES: usize = 64 << 20;
-const GUESTS: [(&str, World); 8] = [
+const GUESTS: [(&str, World); 9] = [
     ("reception", World::Flow),
     ("skills-scorer", World::Scorer),
     ("http-crm", World::Crm),
@@ -14,6 +14,7 @@ const GUESTS: [(&str, World); 8] = [
     ("probe-crm", World::Crm),
     ("probe-dialer", World::Dialer),
     ("probe-inspector", World::Inspector),
+    ("probe-tour", World::Flow),
 ];
 
 /// The component with every `from` replaced by `to` of the same length: all offsets stay.
