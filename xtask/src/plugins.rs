@@ -1,4 +1,5 @@
-//! Builds the plugins, stock and probes, and lays them out as `target/plugins/NAME.wasm`.
+//! Builds the plugins, stock and probes, and lays them out as `target/plugins/NAME.wasm`, with the manifest of each that has
+//! one as `NAME.json`.
 
 use crate::process;
 use crate::setup::{self, GUEST_TARGET};
@@ -26,6 +27,10 @@ pub(crate) fn run(tree: &Tree) -> Result<()> {
         let changed = copy(&from, &to)?;
         let bytes = std::fs::metadata(&to)?.len();
         println!("{:>8} KiB  {}{}", bytes.div_ceil(1024), to.display(), if changed { "" } else { "  (as before)" });
+        let manifest = tree.root.join(tree.room(guest)).join("manifest.json");
+        if manifest.exists() {
+            copy(&manifest, &folder.join(format!("{}.json", guest.name)))?;
+        }
     }
     Ok(())
 }

@@ -115,6 +115,85 @@ pub struct Plugin {
     pub uploaded_at: Timestamp,
     /// Deployments that serve it.
     pub deployments: Vec<DeploymentName>,
+    /// The manifest it came with, as it was written.
+    pub manifest: Option<serde_json::Value>,
+    /// Who signed component and manifest.
+    pub signed_by: Option<Signer>,
+}
+
+/// A key that signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// Its name in the host's configuration.
+    pub name: String,
+    /// The public key, 64 hex digits.
+    pub key: String,
+}
+
+/// What is uploaded.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// The component.
+    pub component: Bytes,
+    /// Its manifest, JSON of at most [`MAX_MANIFEST_BYTES`]. Without one it wants nothing.
+    pub manifest: Option<Bytes>,
+    /// A detached signature of both, JSON of at most [`MAX_SIGNATURE_BYTES`].
+    pub signature: Option<Bytes>,
+}
+
+/// The largest manifest.
+pub const MAX_MANIFEST_BYTES: usize = 64 << 10;
+/// The largest signature document.
+pub const MAX_SIGNATURE_BYTES: usize = 4 << 10;
+
+/// What an operator grants to a plugin's name: what the manifest wants as well can be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// Places that requests may go to. At most 64.
+    pub egress: Vec<EgressGrant>,
+    /// Bounds of the requests of one call.
+    pub bounds: RequestBounds,
+    /// What may be kept: values, and bytes of keys and values together.
+    pub stored_values: Option<(u32, u64)>,
+}
+
+/// A place that requests may go to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EgressGrant {
+    /// `https`; else `http`.
+    pub https: bool,
+    /// A name or an address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// In capitals.
+    pub methods: Vec<String>,
+    /// Whether the address may be of a range that isn't global.
+    pub private: bool,
+}
+
+/// Bounds of requests; the host's defaults where there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestBounds {
+    /// Of a request's body.
+    pub request_bytes: Option<u32>,
+    /// Of a response's body.
+    pub response_bytes: Option<u32>,
+    /// Requests at once.
+    pub at_once: Option<u16>,
+    /// From a request to the head of its response.
+    pub timeout_ms: Option<u32>,
+}
+
+/// Something a plugin wants that is not granted, or not all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingGrant {
+    /// `egress`, `stored-values`, `limits`.
+    pub capability: String,
+    /// What is missing.
+    pub detail: String,
+    /// Why the plugin wants it.
+    pub reason: String,
 }
 
 /// What an operator wants to serve.
@@ -128,8 +207,6 @@ pub struct DeploymentSpec {
     pub memory_mib: Option<u32>,
     /// CPU time of a step; the host's default if none.
     pub step_cpu_ms: Option<u32>,
-    /// Where a crm plugin may connect: `http://HOST:PORT`.
-    pub egress: Vec<String>,
     /// What becomes of contacts in progress. No part of the version.
     pub migration: MigrationPolicy,
     /// Whether an open question may be asked anew by the new version. No part of the version.
@@ -149,6 +226,8 @@ pub struct Deployment {
     pub version: Version,
     /// Why the version could not be loaded when the host started, if so.
     pub failure: Option<String>,
+    /// What its plugin's manifest wants and is not granted: uses of it are refused.
+    pub missing_grants: Vec<MissingGrant>,
     /// Contacts in progress by version, older versions of this deployment included.
     pub contacts: BTreeMap<Version, u32>,
     /// What served before, and steps in where the version fails.
@@ -243,12 +322,19 @@ pub struct Status {
 /// The host, as the API sees it. Every change is durable when it returns, and holds for the next contact.
 #[async_trait]
 pub trait Centre: Send + Sync + 'static {
-    /// Verifies, keeps and names a component. Uploading the same again gives the same plugin.
-    async fn upload(&self, name: Option<String>, component: Bytes) -> Result<Plugin, Refusal>;
+    /// Verifies and keeps a component with its manifest. Uploading the same again gives the same plugin; another manifest
+    /// replaces the one before for later deployments. A name is given only where there is no manifest.
+    async fn upload(&self, name: Option<String>, upload: Upload) -> Result<Plugin, Refusal>;
     /// All plugins, by name and digest.
     async fn plugins(&self) -> Result<Vec<Plugin>, Refusal>;
     /// Removes a plugin that no deployment serves.
     async fn delete_plugin(&self, digest: Digest) -> Result<(), Refusal>;
+    /// What is granted to a plugin's name.
+    async fn grant(&self, plugin: &str) -> Result<Revised<Grant>, Refusal>;
+    /// Replaces what is granted to a plugin's name; holds for the next use. A plugin of that name must be there.
+    async fn put_grant(&self, plugin: String, grant: Grant, expected: Expected) -> Result<Revised<Grant>, Refusal>;
+    /// Takes all back.
+    async fn delete_grant(&self, plugin: &str, expected: Expected) -> Result<(), Refusal>;
 
     /// All deployments, by name.
     async fn deployments(&self) -> Result<Vec<Revised<Deployment>>, Refusal>;

@@ -24,6 +24,7 @@ const ABOUT: &str = "Sets up and watches a Cordboard host.\n\nEvery document has
 fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(routes::plugins::router())
+        .merge(routes::grants::router())
         .merge(routes::deployments::router())
         .merge(routes::entry_points::router())
         .merge(routes::queues::router())

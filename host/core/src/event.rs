@@ -246,4 +246,15 @@ pub enum What {
         /// Why.
         reason: String,
     },
+    /// A plugin tried to use what it doesn't want in its manifest, or isn't granted. Not every time it is tried.
+    CapabilityRefused {
+        /// The plugin's name; none if it came without a manifest.
+        plugin: Option<String>,
+        /// Which version tried.
+        version: Version,
+        /// `egress`, `stored-values`.
+        capability: &'static str,
+        /// What it tried.
+        detail: String,
+    },
 }

@@ -213,6 +213,23 @@ pub struct Grants {
     pub egress: Vec<EgressRule>,
     /// How.
     pub bounds: EgressBounds,
+    /// What it may keep, if anything.
+    pub stored_values: Option<Quota>,
+}
+
+/// How much a plugin may keep for a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Values.
+    pub keys: u32,
+    /// Of keys and values together.
+    pub bytes: u64,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { keys: 10_000, bytes: 16 << 20 }
+    }
 }
 
 /// What to load.

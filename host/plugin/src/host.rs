@@ -209,14 +209,25 @@ impl PluginHost {
     /// A rule is out of bounds: then all stays as it was.
     pub fn grant(&self, version: Version, grants: Grants) -> Result<bool, LoadError> {
         check_grants(&grants)?;
-        let Some(loaded) = self.0.get(version) else { return Ok(false) };
-        match &loaded.program {
-            Kind::Crm(directory) => directory.grant(grants),
-            Kind::Dialer(dialer) => drop(dialer.world.reach.set(grants)),
-            Kind::Inspector(inspector) => drop(inspector.world.reach.set(grants)),
-            Kind::Flow(_) | Kind::Scorer(_) => return Ok(false),
+        let mut any = false;
+        for loaded in self.0.all_of(version) {
+            any |= match &loaded.program {
+                Kind::Crm(directory) => {
+                    directory.grant(grants.clone());
+                    true
+                }
+                Kind::Dialer(dialer) => {
+                    dialer.world.reach.set(grants.clone());
+                    true
+                }
+                Kind::Inspector(inspector) => {
+                    inspector.world.reach.set(grants.clone());
+                    true
+                }
+                Kind::Flow(_) | Kind::Scorer(_) => false,
+            };
         }
-        Ok(true)
+        Ok(any)
     }
 
     /// Refused uses of capabilities from now on, at most one a second of each version. The first caller gets it; none is
@@ -288,6 +299,13 @@ impl Inner {
 
     fn get(&self, version: Version) -> Option<Arc<Loaded>> {
         self.versions().loaded.get(&version).cloned()
+    }
+
+    /// The version, and what is still in use of it though it was unloaded.
+    fn all_of(&self, version: Version) -> Vec<Arc<Loaded>> {
+        let versions = self.versions();
+        let draining = versions.draining.iter().filter_map(Weak::upgrade).filter(|old| old.info.version == version);
+        versions.loaded.get(&version).cloned().into_iter().chain(draining).collect()
     }
 
     #[allow(clippy::expect_used, reason = "taken only in drop")]

@@ -18,6 +18,7 @@ mod flow;
 mod guest;
 mod host;
 mod inspector;
+mod manifest;
 mod scorer;
 mod task;
 mod verify;
@@ -25,7 +26,7 @@ mod web;
 
 pub use compile::{Compiler, compile_child};
 pub use config::{
-    BreakerConfig, CacheConfig, EgressBounds, EgressRule, Grants, Limits, LoadSpec, PluginConfig, Scheme,
+    BreakerConfig, CacheConfig, EgressBounds, EgressRule, Grants, Limits, LoadSpec, PluginConfig, Quota, Scheme,
 };
 pub use dialer::{Attempt, DialInput, Figures, Lead, Mode, NextTry, Outcome, Proposal};
 pub use engine::Capacity;
@@ -34,6 +35,10 @@ pub use flow::{FlowHandle, FlowMessage, FlowStart, RunCost};
 pub use guest::LogLevel;
 pub use host::{LoadedInfo, LoadedVersion, PluginHost};
 pub use inspector::{Emotion, Finding, InspectRule, Inspection, Severity, Speaker, Summary, Talk, Turn, Voice};
+pub use manifest::{
+    ConfigError, ConfigKey, ConfigType, Granted, MAX_MANIFEST_BYTES, Manifest, ManifestError, MissingGrant, Want,
+    WantedLimits, WantedScheme, is_plugin_name,
+};
 pub use scorer::{ScoreInput, ScoreRow, Scored};
 pub use verify::{PluginInfo, World, verify};
 pub use web::RefusedUse;

@@ -1,6 +1,7 @@
 //! The configuration file: where the host listens and what it may use. What it serves (entry points, queues,
 //! agents, plugins) is set over the admin API and kept in the data folder.
 
+use crate::signing::{Signatures, TrustedKeys, Unsigned};
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -112,6 +113,10 @@ pub struct Plugins {
     /// Compiled plugins kept in the data folder; beyond it those go first that were loaded longest ago. In MiB, 1 to
     /// 1,048,576.
     pub artefact_cache_mib: u64,
+    /// Whose signatures are taken: ed25519 public keys of 64 hex digits, by names of one's own.
+    pub trusted_keys: TrustedKeys,
+    /// Whether plugins without a signature are taken: `allow` or `deny`. A wrong or untrusted one never is.
+    pub unsigned: Unsigned,
 }
 
 /// `[shutdown]`
@@ -184,6 +189,8 @@ impl Default for Plugins {
             flow_memory_mib: 2_048,
             compile_timeout_s: 120,
             artefact_cache_mib: 2_048,
+            trusted_keys: TrustedKeys::new(),
+            unsigned: Unsigned::default(),
         }
     }
 }
@@ -198,6 +205,17 @@ impl Media {
     /// None if it never ends a call.
     pub fn no_media_timeout(&self) -> Duration {
         Duration::from_secs(self.no_media_timeout_s)
+    }
+}
+
+impl Plugins {
+    /// What signatures are held against.
+    ///
+    /// # Errors
+    /// A trusted key is none.
+    pub(crate) fn signatures(&self) -> Result<Signatures, ConfigError> {
+        let read = Signatures::new(&self.trusted_keys, self.unsigned);
+        read.map_err(|(name, problem)| ConfigError::Key { name, problem })
     }
 }
 
@@ -220,6 +238,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// What is wrong, and where.
         text: String,
+    },
+    /// A trusted key is none.
+    #[error("plugins.trusted_keys.{name}: {problem}")]
+    Key {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// A value is out of bounds.
     #[error("{key} is {got}, not within {min} to {max}")]
@@ -272,6 +298,7 @@ impl Config {
             ("plugins.compile_timeout_s", self.plugins.compile_timeout_s, 1, 3_600),
             ("plugins.artefact_cache_mib", self.plugins.artefact_cache_mib, 1, 1 << 20),
         ];
+        self.plugins.signatures()?;
         let [first, last] = self.media.ports;
         let ports = ("media.ports (the last)", u64::from(last), u64::from(first), 65_535);
         for (key, got, min, max) in bounds.into_iter().chain([ports]) {
@@ -313,6 +340,14 @@ mod tests {
         assert!(error.contains("sip.calls_per_second is 0, not within 1 to 10000"), "{error}");
         assert!(parse("[media]\nports = [30000, 20000]\n").is_err());
         assert!(parse("[sip]\nbind = \"nowhere\"\n").unwrap_err().contains("line 2"));
+    }
+
+    #[test]
+    fn a_trusted_key_that_is_none_is_named() {
+        let error = parse("[plugins]\ntrusted_keys = { us = \"abc\" }\n").unwrap_err();
+        assert!(error.contains("plugins.trusted_keys.us"), "{error}");
+        assert!(parse("[plugins]\nunsigned = \"maybe\"\n").is_err());
+        assert_eq!(parse("[plugins]\nunsigned = \"deny\"\n").unwrap().plugins.unsigned, Unsigned::Deny);
     }
 
     #[test]

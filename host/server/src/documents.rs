@@ -1,6 +1,8 @@
 //! The configuration as it is kept in the store: its own types, format 1, converted by hand, so that the core's can
 //! change without a migration.
 
+use crate::signing::SignedBy;
+use cordboard_admin::{EgressGrant, Grant, RequestBounds};
 use cordboard_core::config::{Agent, EntryPoint, Queue, Settings};
 use cordboard_core::flow::SkillRequirement;
 use cordboard_core::ids::IdError;
@@ -228,8 +230,9 @@ pub(crate) struct DeploymentDocument {
     pub memory_mib: Option<u32>,
     /// CPU time of one step; the host's default if none.
     pub step_cpu_ms: Option<u32>,
-    /// Where a directory may connect: `http://127.0.0.1:8085`.
-    pub egress: Vec<String>,
+    /// The plugin's manifest when it was deployed, as it was written; none if there was none.
+    #[serde(default)]
+    pub manifest: Option<String>,
     /// Contacts in progress go over to the version.
     #[serde(default)]
     pub migrate: bool,
@@ -241,21 +244,6 @@ pub(crate) struct DeploymentDocument {
     pub previous: Option<String>,
 }
 
-/// What a version is made of, as kept for as long as journals may name it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct VersionDocument {
-    /// The component's digest.
-    pub plugin: String,
-    /// The world the component targets.
-    pub world: String,
-    /// What the plugin reads as its configuration.
-    pub config: BTreeMap<String, String>,
-    /// Linear memory, in MiB.
-    pub memory_mib: u32,
-    /// CPU time of one step.
-    pub step_cpu_ms: u32,
-}
-
 /// A plugin, as kept. Its component is a blob named by its digest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct PluginDocument {
@@ -265,7 +253,7 @@ pub(crate) struct PluginDocument {
     pub name: Option<String>,
     /// For people.
     pub label: Option<String>,
-    /// `flow`, `scorer` or `crm`.
+    /// `flow`, `scorer`, `crm`, `dialer` or `inspector`.
     pub world: String,
     /// The contract, e.g. `cordboard:flow@0.1.0`.
     pub contract: String,
@@ -275,6 +263,83 @@ pub(crate) struct PluginDocument {
     pub size_bytes: u64,
     /// Milliseconds since the epoch.
     pub uploaded_ms: u64,
+    /// Its manifest, as it was written; none if there was none.
+    #[serde(default)]
+    pub manifest: Option<String>,
+    /// Who signed it.
+    #[serde(default)]
+    pub signed_by: Option<SignedBy>,
+}
+
+/// What is granted to a plugin's name, as kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct GrantDocument {
+    /// The plugin's name.
+    pub plugin: String,
+    /// Places that requests may go to.
+    pub egress: Vec<EgressDocument>,
+    /// Of a request's body.
+    pub request_bytes: Option<u32>,
+    /// Of a response's body.
+    pub response_bytes: Option<u32>,
+    /// Requests at once.
+    pub at_once: Option<u16>,
+    /// From a request to the head of its response.
+    pub timeout_ms: Option<u32>,
+    /// What may be kept: values, and bytes of keys and values.
+    pub stored_values: Option<(u32, u64)>,
+}
+
+/// A place that requests may go to, as kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct EgressDocument {
+    /// `https`; else `http`.
+    pub https: bool,
+    /// A name or an address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// In capitals.
+    pub methods: Vec<String>,
+    /// Whether the address may be of a range that isn't global.
+    pub private: bool,
+}
+
+impl GrantDocument {
+    /// What is kept of a grant.
+    pub(crate) fn of(plugin: &str, grant: &Grant) -> Self {
+        let egress = grant.egress.iter().map(|rule| EgressDocument {
+            https: rule.https,
+            host: rule.host.clone(),
+            port: rule.port,
+            methods: rule.methods.clone(),
+            private: rule.private,
+        });
+        let RequestBounds { request_bytes, response_bytes, at_once, timeout_ms } = grant.bounds;
+        Self {
+            plugin: plugin.into(),
+            egress: egress.collect(),
+            request_bytes,
+            response_bytes,
+            at_once,
+            timeout_ms,
+            stored_values: grant.stored_values,
+        }
+    }
+
+    /// What was kept of a grant.
+    pub(crate) fn read(self) -> Grant {
+        let egress = self.egress.into_iter().map(|rule| EgressGrant {
+            https: rule.https,
+            host: rule.host,
+            port: rule.port,
+            methods: rule.methods,
+            private: rule.private,
+        });
+        let Self { request_bytes, response_bytes, at_once, timeout_ms, stored_values, .. } = self;
+        let bounds = RequestBounds { request_bytes, response_bytes, at_once, timeout_ms };
+        Grant { egress: egress.collect(), bounds, stored_values }
+    }
 }
 
 /// A trunk, as kept.

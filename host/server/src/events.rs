@@ -121,6 +121,9 @@ fn log(number: u64, event: &Event) {
             error!(contact, "a flow that was put to sleep did not wake as it was: {what}");
         }
         What::SteppedDown { reason, .. } => warn!(contact, "the flow failed, the safe flow takes over: {reason}"),
+        What::CapabilityRefused { plugin, version, capability, detail } => {
+            warn!(plugin, version = %version.short(), "a plugin may not use {capability}: {detail}");
+        }
         What::Refused { cause: "emergency", dialled, .. } => {
             warn!(number = dialled.number, "an emergency call was refused: no emergency route is set up");
         }

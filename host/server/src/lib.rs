@@ -6,12 +6,14 @@ pub mod config;
 mod documents;
 mod events;
 mod first_run;
+mod grants;
 mod holds;
 mod logging;
 mod metrics;
 mod prompts;
 pub mod serve;
 mod shell;
+pub mod signing;
 mod start;
 mod token;
 

@@ -29,6 +29,21 @@ enum Command {
     /// What a host starts to compile a plugin: the component comes on standard input.
     #[command(name = cordboard::serve::COMPILE, hide = true)]
     Compile,
+    /// Makes a key to sign plugins with; prints its public part, which a host has to trust.
+    PluginKeygen {
+        /// A new file for the secret key.
+        file: PathBuf,
+    },
+    /// Signs a component with its manifest; prints the signature, to be uploaded as the part `signature`.
+    PluginSign {
+        /// The secret key's file.
+        #[arg(long)]
+        key: PathBuf,
+        /// The component.
+        component: PathBuf,
+        /// Its manifest.
+        manifest: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -40,6 +55,10 @@ fn main() -> ExitCode {
         Command::Openapi => {
             cordboard::say(cordboard_admin::openapi().trim_end());
             Ok(())
+        }
+        Command::PluginKeygen { file } => cordboard::signing::generate(&file).map(|public| cordboard::say(&public)),
+        Command::PluginSign { key, component, manifest } => {
+            cordboard::signing::sign(&key, &component, &manifest).map(|signature| cordboard::say(&signature))
         }
     };
     match done {

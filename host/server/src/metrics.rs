@@ -132,6 +132,9 @@ impl Counting {
             What::Descended { rung, .. } => counter!("cordboard_descended_total", "rung" => *rung).increment(1),
             What::SteppedDown { .. } => counter!("cordboard_stepped_down_total").increment(1),
             What::AgentChanged { agent, state } => self.agent(agent, state),
+            What::CapabilityRefused { capability, .. } => {
+                counter!("cordboard_capability_refused_total", "capability" => *capability).increment(1);
+            }
             What::StoreHealth { healthy, .. } => gauge!("cordboard_store_healthy").set(u8::from(*healthy)),
             What::Deployed { .. } => counter!("cordboard_deployments_total").increment(1),
             What::Answered

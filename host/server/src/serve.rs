@@ -4,6 +4,7 @@ use crate::centre::{CentreParts, HostCentre, HostLimits, PhoneSecrets};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::events::Events;
+use crate::grants::{GrantBook, tell_refusals};
 use crate::holds::Holds;
 use crate::prompts::PromptLibrary;
 use crate::shell::{self, BoardHandle, Parts, Performer, Sources, Writer};
@@ -122,7 +123,8 @@ async fn start(config: &Config) -> Result<Host> {
     let secrets = Arc::new(PhoneSecrets::new(&config.sip.realm));
     let mut board = Board::new(tenant.clone(), rand::random());
     let limits = HostLimits { memory_mib: config.plugins.memory_mib, step_cpu_ms: config.plugins.step_cpu_ms };
-    let failures = kept.set_up(&mut board, clock.now(), &plugins, limits, &secrets).await?;
+    let grants = GrantBook::default();
+    let failures = kept.set_up(&mut board, clock.now(), &plugins, (limits, &grants), &secrets).await?;
     let prompts = Arc::new(tokio::task::spawn_blocking(PromptLibrary::new).await??);
     kept.recordings(&prompts).await?;
 
@@ -148,9 +150,15 @@ async fn start(config: &Config) -> Result<Host> {
         secrets,
         limits,
         clock,
+        grants,
+        signatures: config.plugins.signatures()?,
         failures,
     };
     parts.events.log();
+    if let Some(refusals) = parts.plugins.refusals() {
+        let (grants, events) = (parts.grants.clone(), parts.events.clone());
+        tokio::spawn(tell_refusals(refusals, grants, events, parts.clock));
+    }
     tokio::spawn(metrics::look_after(parts.metrics.clone()));
     tokio::spawn(shell::hibernation::follow(parts.board.clone(), parts.plugins.clone(), hibernation(config)));
     let sources = Sources { commands, sip: sip_received, media: media_received, flows: flows_received };

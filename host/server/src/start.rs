@@ -1,11 +1,12 @@
 //! What a host does before the first call: it reads what was kept, loads what it names, and closes what a crash left
 //! open.
 
-use crate::centre::{HostLimits, PhoneSecrets, kept_agent, load_spec, sip_trunk, version};
+use crate::centre::{Deployed, HostLimits, PhoneSecrets, granted, kept_agent, sip_trunk};
 use crate::documents::{
-    AgentDocument, DeploymentDocument, EntryPointDocument, PromptDocument, QueueDocument, SettingsDocument,
-    TrunkDocument, VersionDocument, decode,
+    AgentDocument, DeploymentDocument, EntryPointDocument, GrantDocument, PromptDocument, QueueDocument,
+    SettingsDocument, TrunkDocument, decode,
 };
+use crate::grants::GrantBook;
 use crate::prompts::PromptLibrary;
 use anyhow::{Context as _, Result, anyhow};
 use cordboard_core::board::{Board, Input};
@@ -52,7 +53,7 @@ impl Kept<'_> {
         board: &mut Board,
         now: Timestamp,
         plugins: &PluginHost,
-        limits: HostLimits,
+        (limits, grants): (HostLimits, &GrantBook),
         secrets: &PhoneSecrets,
     ) -> Result<BTreeMap<DeploymentName, String>> {
         let mut failures = BTreeMap::new();
@@ -63,9 +64,12 @@ impl Kept<'_> {
         for (name, kept) in self.all::<QueueDocument>(DocumentKind::Queue).await? {
             inputs.push(Queue::try_from(kept).map(Input::PutQueue).map_err(|cause| (name, cause.to_string())));
         }
+        for (name, kept) in self.all::<GrantDocument>(DocumentKind::Grant).await? {
+            grants.grant(plugins, &name, Some(granted(&kept.read())));
+        }
         for (name, kept) in self.all::<DeploymentDocument>(DocumentKind::Deployment).await? {
             let name: DeploymentName = name.parse()?;
-            match self.deployment(&name, &kept, plugins, limits).await {
+            match self.deployment(&name, &kept, plugins, (limits, grants)).await {
                 Ok(deployment) => inputs.push(Ok(Input::PutDeployment(deployment))),
                 Err(cause) => {
                     error!(deployment = %name, "it can't serve, its contacts get the safe flow: {cause:#}");
@@ -98,16 +102,12 @@ impl Kept<'_> {
         name: &DeploymentName,
         kept: &DeploymentDocument,
         plugins: &PluginHost,
-        limits: HostLimits,
+        (limits, grants): (HostLimits, &GrantBook),
     ) -> Result<config::Deployment> {
-        let (world, spec) = kept.read().ok_or_else(|| anyhow!("its document is malformed"))?;
-        let component = self.rooms.blobs.get(self.tenant, &spec.plugin).await?;
-        let component = component.with_context(|| format!("the component {} is gone", spec.plugin))?;
-        let version = version(&spec, limits);
-        let load = load_spec(&spec, component.into(), limits)?;
-        plugins.load(version, load).await?;
-        let previous = match kept.previous().filter(|_| world == World::Flow) {
-            Some(previous) => match self.version(previous, plugins, limits).await {
+        let deployed = Deployed::kept(kept).ok_or_else(|| anyhow!("its document is malformed"))?;
+        let version = self.load(&deployed, plugins, limits, grants).await?;
+        let previous = match deployed.previous.filter(|_| deployed.world == World::Flow) {
+            Some(previous) => match self.version(previous, plugins, (limits, grants)).await {
                 Ok(()) => Some(previous),
                 Err(cause) => {
                     warn!(deployment = %name, version = %previous.short(), "what served before can't step in: {cause:#}");
@@ -116,18 +116,35 @@ impl Kept<'_> {
             },
             None => None,
         };
-        let (migration, ask_anew) = (spec.migration, spec.ask_anew);
-        Ok(config::Deployment { name: name.clone(), world, version, previous, migration, ask_anew })
+        Ok(deployed.as_set_up(name.clone(), version, previous))
     }
 
-    async fn version(&self, version: Version, plugins: &PluginHost, limits: HostLimits) -> Result<()> {
+    async fn load(
+        &self,
+        deployed: &Deployed,
+        plugins: &PluginHost,
+        limits: HostLimits,
+        grants: &GrantBook,
+    ) -> Result<Version> {
+        let plugin = deployed.spec.plugin;
+        let component = self.rooms.blobs.get(self.tenant, &plugin).await?;
+        let component = component.with_context(|| format!("the component {plugin} is gone"))?;
+        let version = deployed.version(limits);
+        plugins.load(version, deployed.load_spec(component.into(), limits)).await?;
+        grants.loaded(plugins, version, Arc::clone(deployed.manifest.read()));
+        Ok(version)
+    }
+
+    async fn version(
+        &self,
+        version: Version,
+        plugins: &PluginHost,
+        (limits, grants): (HostLimits, &GrantBook),
+    ) -> Result<()> {
         let kept = self.rooms.documents.get(self.tenant, DocumentKind::Version, &version.to_string()).await?;
-        let kept: VersionDocument = decode(&kept.context("nothing is known of it any more")?.body)?;
-        let spec = kept.read().ok_or_else(|| anyhow!("its document is malformed"))?;
-        let component = self.rooms.blobs.get(self.tenant, &spec.plugin).await?;
-        let component = component.with_context(|| format!("the component {} is gone", spec.plugin))?;
-        plugins.load(version, load_spec(&spec, component.into(), limits)?).await?;
-        Ok(())
+        let kept: DeploymentDocument = decode(&kept.context("nothing is known of it any more")?.body)?;
+        let deployed = Deployed::kept(&kept).ok_or_else(|| anyhow!("its document is malformed"))?;
+        self.load(&deployed, plugins, limits, grants).await.map(drop)
     }
 
     /// The trunks.

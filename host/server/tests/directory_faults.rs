@@ -4,7 +4,6 @@
 
 use anyhow::{Context as _, Result, ensure};
 use cordboard_trial::{Centre, RECEPTION, SUPPORT, Wire};
-use serde_json::json;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -49,9 +48,8 @@ fn a_failing_back_end_leads_to_an_agent_and_a_mended_one_works_again() -> Result
 #[test]
 fn a_directory_may_ask_only_where_the_operator_lets_it() -> Result<()> {
     let centre = Centre::ready()?;
-    let crm = centre.api.upload("http-crm")?;
-    centre.api.deploy("bank", &crm, json!({ "base-url": centre.bank.url() }), &["http://127.0.0.1:9"])?;
     let mut events = centre.events()?;
+    centre.api.grant("http-crm", &["http://127.0.0.1:9"])?;
     let wire = Wire::open(centre.host.sip(), "+15550001")?;
     let mut call = wire.call(RECEPTION)?;
     call.answered(SOON)?;
@@ -59,6 +57,8 @@ fn a_directory_may_ask_only_where_the_operator_lets_it() -> Result<()> {
     let looked = events.wait_for("contact.looked-up", &contact, SOON)?;
     ensure!(looked.text("/outcome") == "unavailable", "{}", looked.event);
     call.hang_up()?;
+    let refused = events.wait(SOON, |told| told.kind() == "plugin.capability-refused")?;
+    ensure!(refused.text("/plugin") == "http-crm" && refused.text("/capability") == "egress", "{}", refused.event);
     let asked: serde_json::Value = serde_json::from_str(&centre.bank.requests()?)?;
     ensure!(asked["by_phone"] == 0, "the bank was asked all the same: {asked}");
     Ok(())

@@ -1,6 +1,6 @@
 //! A client of the admin API.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use ureq::Agent;
@@ -119,25 +119,69 @@ impl Api {
         Self::answer(request.call()?)
     }
 
-    /// Uploads a built plugin; its digest.
+    /// Uploads a built plugin, with its manifest if it has one; its digest.
     ///
     /// # Errors
     /// It isn't built, or is refused.
     pub fn upload(&self, plugin: &str) -> Result<String> {
         let component = std::fs::read(crate::plugin(plugin)?)?;
-        let path = format!("/v1/plugins?name={plugin}");
-        let answer = Self::good(&path, self.try_post(&path, "application/wasm", &component)?)?;
+        let manifest = std::fs::read(crate::plugin(plugin)?.with_extension("json")).ok();
+        let answer = match manifest {
+            Some(manifest) => {
+                let parts = [("component", component.as_slice()), ("manifest", manifest.as_slice())];
+                Self::good("/v1/plugins", self.try_upload(&parts)?)?
+            }
+            None => {
+                let path = format!("/v1/plugins?name={plugin}");
+                Self::good(&path, self.try_post(&path, "application/wasm", &component)?)?
+            }
+        };
         let digest = answer.get("digest").and_then(Value::as_str).unwrap_or_default();
         ensure!(digest.len() == 64, "no digest in {answer}");
         Ok(digest.into())
     }
 
-    /// Deploys an uploaded plugin; the version that serves then.
+    /// Uploads parts by name, whatever it answers.
+    ///
+    /// # Errors
+    /// No answer.
+    pub fn try_upload(&self, parts: &[(&str, &[u8])]) -> Result<Result<Value, Problem>> {
+        const BETWEEN: &str = "cordboard-trial-6f1c9f0d";
+        let mut body = Vec::new();
+        for (name, bytes) in parts {
+            body.extend(format!("--{BETWEEN}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n").bytes());
+            body.extend(*bytes);
+            body.extend(b"\r\n");
+        }
+        body.extend(format!("--{BETWEEN}--\r\n").bytes());
+        self.try_post("/v1/plugins", &format!("multipart/form-data; boundary={BETWEEN}"), &body)
+    }
+
+    /// Lets a plugin ask these places, `http://HOST:PORT` on this machine, and no others.
+    ///
+    /// # Errors
+    /// It is refused, or an origin is none.
+    pub fn grant(&self, plugin: &str, origins: &[&str]) -> Result<()> {
+        let place = |origin: &&str| {
+            let (host, port) = origin.strip_prefix("http://").and_then(|rest| rest.rsplit_once(':'))?;
+            let port: u16 = port.parse().ok()?;
+            Some(json!({ "host": host, "port": port, "methods": ["GET"], "private": true }))
+        };
+        let egress: Option<Vec<Value>> = origins.iter().map(place).collect();
+        let egress = egress.context("an origin is http://HOST:PORT")?;
+        self.put(&format!("/v1/plugins/{plugin}/grants"), json!({ "egress": egress })).map(drop)
+    }
+
+    /// Deploys an uploaded plugin, and lets it ask these places if there are any; the version that serves then.
     ///
     /// # Errors
     /// It is refused.
     pub fn deploy(&self, name: &str, digest: &str, config: Value, egress: &[&str]) -> Result<String> {
-        let body = json!({ "plugin": digest, "config": config, "egress": egress });
+        if !egress.is_empty() {
+            let plugin = self.get(&format!("/v1/plugins/{digest}"))?;
+            self.grant(plugin.get("name").and_then(Value::as_str).context("a plugin without a name")?, egress)?;
+        }
+        let body = json!({ "plugin": digest, "config": config });
         let answer = self.put(&format!("/v1/deployments/{name}"), body)?;
         Ok(answer.get("version").and_then(Value::as_str).unwrap_or_default().into())
     }

@@ -1,5 +1,5 @@
 //! HTTP CRM: asks a JSON back-end who a person is. The operator says where it is, which path a key of which kind
-//! has there, and which fields matter; see `plugin.toml`.
+//! has there, and which fields matter; see `manifest.json`.
 //!
 //! [`settings`] (from key to URL) and [`mapping`] (from the response to a profile) are free of the component model
 //! and tested natively; [`exchange`] is the HTTP in between, over `wasi:http`.

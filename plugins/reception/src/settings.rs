@@ -1,4 +1,4 @@
-//! What the operator sets (see `plugin.toml`), and what the directory tells about a customer.
+//! What the operator sets (see `manifest.json`), and what the directory tells about a customer.
 
 use crate::bindings::cordboard::flow::types::{Date, Money, Profile};
 

@@ -88,6 +88,9 @@ impl From<&What> for Data {
             },
             What::VersionIdle { version } => Self::VersionIdle { version: version.to_string() },
             What::StoreHealth { healthy, reason } => Self::StoreHealth { healthy, reason },
+            What::CapabilityRefused { plugin, version, capability, detail } => {
+                Self::CapabilityRefused { plugin, version: version.to_string(), capability, detail }
+            }
         }
     }
 }

@@ -243,6 +243,18 @@ pub(crate) enum Data {
         /// Why.
         reason: String,
     },
+    /// `plugin.capability-refused`: a plugin tried to use what it doesn't want in its manifest, or isn't granted. Told at
+    /// most once a second for each version.
+    CapabilityRefused {
+        /// The plugin's name; null if it came without a manifest.
+        plugin: Option<String>,
+        /// Which version tried.
+        version: String,
+        /// `egress`, `stored-values`.
+        capability: &'static str,
+        /// What it tried.
+        detail: String,
+    },
     /// `stream.missed`: this reader was too slow, or came back too late. The event has no number.
     Missed {
         /// So many events are gone for it.
@@ -327,5 +339,6 @@ pub(super) const fn kind(what: &What) -> &'static str {
         What::Deployed { .. } => "deployment.changed",
         What::VersionIdle { .. } => "deployment.version-idle",
         What::StoreHealth { .. } => "store.health",
+        What::CapabilityRefused { .. } => "plugin.capability-refused",
     }
 }

@@ -9,7 +9,7 @@ use crate::json::WorldName;
 use crate::problem::{Details, Problem};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use cordboard_core::config::MigrationPolicy;
 use cordboard_core::ids::{DeploymentName, Digest};
@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// What an operator wants to serve. Component, configuration and limits together make the version.
+/// What an operator wants to serve. Component, manifest, configuration and limits together make the version.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct DeploymentBody {
@@ -27,13 +27,9 @@ struct DeploymentBody {
     #[schema(min_length = 64, max_length = 64)]
     plugin: String,
     /// What the plugin reads as its configuration: at most 64 entries, keys of 1 to 128 bytes, values of at most
-    /// 8 KiB.
+    /// 8 KiB, as the plugin's manifest says.
     #[serde(default)]
     config: BTreeMap<String, String>,
-    /// Where a crm plugin may connect: `http://HOST:PORT` or `https://HOST:PORT`, at most 32. No part of the version.
-    #[serde(default)]
-    #[schema(max_items = 32, example = json!(["http://127.0.0.1:9090"]))]
-    egress: Vec<String>,
     /// Linear memory of an instance; the host's default if none.
     #[schema(minimum = 1, maximum = 4096)]
     memory_mib: Option<u32>,
@@ -88,8 +84,6 @@ struct Deployment {
     plugin: String,
     /// What the plugin reads as its configuration.
     config: BTreeMap<String, String>,
-    /// Where a crm plugin may connect.
-    egress: Vec<String>,
     /// Linear memory of an instance; null: the host's default.
     memory_mib: Option<u32>,
     /// CPU time between two host calls; null: the host's default.
@@ -98,6 +92,8 @@ struct Deployment {
     version: String,
     /// Why the version could not be loaded when the host started, if so.
     failure: Option<String>,
+    /// What its plugin's manifest wants and is not granted: uses of it are refused, the rest works.
+    missing_grants: Vec<MissingGrant>,
     /// Contacts in progress by version, those of older versions included.
     contacts: BTreeMap<String, u32>,
     /// What becomes of contacts in progress.
@@ -110,6 +106,24 @@ struct Deployment {
     moved: Moved,
     /// Which writing of the document this is.
     revision: u64,
+}
+
+/// Something a plugin wants that is not granted, or not all of it.
+#[derive(Serialize, ToSchema)]
+struct MissingGrant {
+    /// `egress`, `stored-values` or `limits`.
+    capability: String,
+    /// What is missing.
+    #[schema(example = "GET http://*:*")]
+    detail: String,
+    /// Why the plugin wants it, in its author's words.
+    reason: String,
+}
+
+impl From<centre::MissingGrant> for MissingGrant {
+    fn from(missing: centre::MissingGrant) -> Self {
+        Self { capability: missing.capability, detail: missing.detail, reason: missing.reason }
+    }
 }
 
 /// Deployments, by name.
@@ -127,11 +141,11 @@ impl Deployment {
             world: deployment.world.into(),
             plugin: spec.plugin.to_string(),
             config: spec.config,
-            egress: spec.egress,
             memory_mib: spec.memory_mib,
             step_cpu_ms: spec.step_cpu_ms,
             version: deployment.version.to_string(),
             failure: deployment.failure,
+            missing_grants: deployment.missing_grants.into_iter().map(MissingGrant::from).collect(),
             contacts: deployment.contacts.into_iter().map(|(version, n)| (version.to_string(), n)).collect(),
             migration: match spec.migration {
                 MigrationPolicy::Pin => Migration::Pin,
@@ -164,13 +178,6 @@ impl DeploymentBody {
                 return Err(Problem::invalid("out-of-bounds", field, detail));
             }
         }
-        bounds::count("egress", self.egress.len(), 0, 32)?;
-        for (at, target) in self.egress.iter().enumerate() {
-            if !is_origin(target) {
-                let detail = format!("`{target}` is not of the form http://HOST:PORT");
-                return Err(Problem::invalid("invalid-egress", format!("egress[{at}]"), detail));
-            }
-        }
         self.memory_mib.map_or(Ok(()), |mib| bounds::within("memory_mib", mib, 1, 4096))?;
         self.step_cpu_ms.map_or(Ok(()), |ms| bounds::within("step_cpu_ms", ms, 1, 60_000))?;
         Ok(DeploymentSpec {
@@ -178,7 +185,6 @@ impl DeploymentBody {
             config: self.config,
             memory_mib: self.memory_mib,
             step_cpu_ms: self.step_cpu_ms,
-            egress: self.egress,
             migration: match self.migration {
                 Migration::Pin => MigrationPolicy::Pin,
                 Migration::Migrate => MigrationPolicy::Migrate,
@@ -186,16 +192,6 @@ impl DeploymentBody {
             ask_anew: self.ask_anew,
         })
     }
-}
-
-/// Scheme, host and port, and nothing else.
-fn is_origin(text: &str) -> bool {
-    let scheme = text.starts_with("http://") || text.starts_with("https://");
-    let Some(authority) = text.parse::<Uri>().ok().and_then(|uri| uri.authority().cloned()) else {
-        return false;
-    };
-    let whole = text.split_once("://").is_some_and(|(_, rest)| rest == authority.as_str());
-    scheme && whole && text.len() <= 255 && !authority.host().is_empty() && !authority.as_str().contains('@')
 }
 
 pub(crate) fn router() -> OpenApiRouter<App> {

@@ -6,6 +6,7 @@ pub(crate) mod decisions;
 pub(crate) mod deployments;
 pub(crate) mod entry_points;
 pub(crate) mod events;
+pub(crate) mod grants;
 pub(crate) mod host;
 pub(crate) mod journal;
 pub(crate) mod plugins;

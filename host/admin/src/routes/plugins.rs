@@ -1,4 +1,6 @@
-//! `/v1/plugins`: uploaded components.
+//! `/v1/plugins`: uploaded components, with their manifests.
+
+mod parts;
 
 use crate::app::App;
 use crate::bounds;
@@ -36,6 +38,20 @@ struct Plugin {
     uploaded_at: Time,
     /// Deployments that serve it.
     deployments: Vec<String>,
+    /// The manifest it came with, as it was written; null: none, so that it wants nothing.
+    #[schema(value_type = Option<Object>)]
+    manifest: Option<serde_json::Value>,
+    /// Who signed component and manifest; null: nobody.
+    signed_by: Option<Signer>,
+}
+
+/// A key that signed.
+#[derive(Serialize, ToSchema)]
+struct Signer {
+    /// Its name in the host's configuration, when the plugin was uploaded.
+    name: String,
+    /// The public key, 64 hex digits.
+    key: String,
 }
 
 /// Plugins, by name and digest.
@@ -48,9 +64,25 @@ struct Plugins {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Upload {
-    /// A name for people, at most 128 bytes. Uploading the same component again renames it.
+struct UploadQuery {
+    /// A name for people, at most 128 bytes, where there is no manifest. Uploading the same component again renames it.
     name: Option<String>,
+}
+
+/// An upload in parts, each at most once.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "read by hand; the document has it")]
+struct UploadParts {
+    /// The component.
+    #[schema(value_type = String, format = Binary)]
+    component: Vec<u8>,
+    /// Its manifest: JSON of at most 64 KiB.
+    #[schema(value_type = String, format = Binary)]
+    manifest: Vec<u8>,
+    /// A detached ed25519 signature: `{"key": NAME or 64 hex digits, "signature": 128 hex digits}`, over
+    /// `cordboard-signature-1`, the SHA-256 of the component and the SHA-256 of the manifest.
+    #[schema(value_type = Option<String>, format = Binary)]
+    signature: Option<Vec<u8>>,
 }
 
 impl From<centre::Plugin> for Plugin {
@@ -64,6 +96,8 @@ impl From<centre::Plugin> for Plugin {
             size_bytes: plugin.size_bytes,
             uploaded_at: Time(plugin.uploaded_at),
             deployments: plugin.deployments.into_iter().map(String::from).collect(),
+            manifest: plugin.manifest,
+            signed_by: plugin.signed_by.map(|signer| Signer { name: signer.name, key: signer.key }),
         }
     }
 }
@@ -74,10 +108,16 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 
 /// Uploads a component.
 ///
-/// It is verified: its world, its contract's version and its imports. Uploading the same again changes nothing.
+/// It is verified: its world, its contract's version and its imports; the manifest in all its members, and that it is this
+/// component's; the signature, by a key that the host trusts. Uploading the same again changes nothing; with another
+/// manifest, that one counts for later deployments. A component alone (`application/wasm`) has no manifest: it wants
+/// nothing, whatever is granted.
 #[utoipa::path(
-    post, path = "/v1/plugins", tag = "plugins", params(Upload),
-    request_body(content = Vec<u8>, content_type = "application/wasm", description = "The component."),
+    post, path = "/v1/plugins", tag = "plugins", params(UploadQuery),
+    request_body(
+        content((Vec<u8> = "application/wasm"), (UploadParts = "multipart/form-data")),
+        description = "The component alone, or in parts with its manifest.",
+    ),
     responses(
         (status = 201, description = "It is new.", body = Plugin, headers(("Location" = String))),
         (status = 200, description = "It was there already.", body = Plugin),
@@ -85,18 +125,27 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 )]
 async fn upload_plugin(
     State(app): State<App>,
-    Query(query): Query<Upload>,
+    Query(query): Query<UploadQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
     if let Some(name) = &query.name {
         bounds::text("name", name, 1, 128)?;
     }
     let _slot = app.upload_slot()?;
-    let types = ["application/wasm", "application/octet-stream"];
-    let component = upload(request, &types, "the component", app.max_upload_bytes).await?;
-    let digest = Digest::of(&component);
+    let uploaded = if parts::is_multipart(&request) {
+        if query.name.is_some() {
+            let detail = "the manifest names the plugin: leave `name` out";
+            return Err(Problem::invalid("name-given-twice", "name", detail));
+        }
+        parts::read(request, app.max_upload_bytes).await?
+    } else {
+        let types = ["application/wasm", "application/octet-stream"];
+        let component = upload(request, &types, "the component", app.max_upload_bytes).await?;
+        centre::Upload { component, manifest: None, signature: None }
+    };
+    let digest = Digest::of(&uploaded.component);
     let known = app.ask(app.centre.plugins()).await?.iter().any(|plugin| plugin.digest == digest);
-    let plugin = app.compile(|centre| async move { centre.upload(query.name, component).await }).await?;
+    let plugin = app.compile(|centre| async move { centre.upload(query.name, uploaded).await }).await?;
     let location = [(header::LOCATION, format!("/v1/plugins/{}", plugin.digest))];
     let status = if known { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, location, Json(Plugin::from(plugin))).into_response())

@@ -63,6 +63,7 @@ impl<T: Clone> Docs<T> {
 /// What there is.
 pub(crate) struct State {
     pub(crate) plugins: Vec<Plugin>,
+    grants: Docs<Grant>,
     deployments: Docs<Deployment>,
     entry_points: Docs<EntryPoint>,
     queues: Docs<QueueView>,
@@ -96,6 +97,7 @@ impl Default for Fake {
     fn default() -> Self {
         let state = State {
             plugins: Vec::new(),
+            grants: Docs("grant", BTreeMap::new()),
             deployments: Docs("deployment", BTreeMap::new()),
             entry_points: Docs("entry point", BTreeMap::new()),
             queues: Docs("queue", BTreeMap::new()),
@@ -145,16 +147,38 @@ impl Fake {
 
 #[async_trait]
 impl Centre for Fake {
-    async fn upload(&self, name: Option<String>, component: Bytes) -> Result<Plugin, Refusal> {
+    async fn upload(&self, name: Option<String>, upload: Upload) -> Result<Plugin, Refusal> {
+        let Upload { component, manifest, signature } = upload;
         if !component.starts_with(b"\0asm") {
             return Err(Refusal::Invalid { code: "not-a-component", detail: "it isn't WebAssembly".into() });
         }
         let mut plugin = samples::plugin(&component);
-        plugin.name = name;
+        plugin.manifest = manifest.map(|manifest| serde_json::from_slice(&manifest).unwrap());
+        plugin.name = name.or(plugin.manifest.as_ref().map(|manifest| manifest["name"].as_str().unwrap().to_owned()));
+        plugin.signed_by = signature.map(|key| Signer { name: "us".into(), key: String::from_utf8_lossy(&key).into() });
         let mut state = self.state.lock().unwrap();
         state.plugins.retain(|known| known.digest != plugin.digest);
         state.plugins.push(plugin.clone());
         Ok(plugin)
+    }
+
+    async fn grant(&self, plugin: &str) -> Result<Revised<Grant>, Refusal> {
+        let state = self.state.lock().unwrap();
+        let found = state.grants.1.get(plugin).cloned();
+        let (value, revision) = found.ok_or(Refusal::NotFound { what: "grants", name: plugin.into() })?;
+        Ok(Revised { value, revision })
+    }
+
+    async fn put_grant(&self, plugin: String, grant: Grant, expected: Expected) -> Result<Revised<Grant>, Refusal> {
+        let mut state = self.state.lock().unwrap();
+        if !state.plugins.iter().any(|known| known.name.as_deref() == Some(&plugin)) {
+            return Err(Refusal::NotFound { what: "plugin", name: plugin });
+        }
+        state.grants.put(&plugin, grant, expected)
+    }
+
+    async fn delete_grant(&self, plugin: &str, expected: Expected) -> Result<(), Refusal> {
+        self.state.lock().unwrap().grants.delete(plugin, expected)
     }
 
     async fn plugins(&self) -> Result<Vec<Plugin>, Refusal> {
@@ -194,14 +218,16 @@ impl Centre for Fake {
             return Err(Refusal::Invalid { code: "unknown-plugin", detail: "there is no such plugin".into() });
         }
         let version = Digest::of(format!("{spec:?}").as_bytes());
-        let contacts = [(version, 2)].into();
+        let missing =
+            MissingGrant { capability: "egress".into(), detail: "GET http://*:*".into(), reason: "It asks.".into() };
         let deployment = Deployment {
             name: name.clone(),
             world: World::Flow,
             spec,
             version,
             failure: None,
-            contacts,
+            missing_grants: vec![missing],
+            contacts: [(version, 2)].into(),
             previous: None,
             moved: Tally::default(),
         };

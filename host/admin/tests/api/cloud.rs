@@ -111,6 +111,11 @@ fn every(text: &str) -> Vec<(What, &'static str, &'static str)> {
         ),
         (What::VersionIdle { version }, "deployment.version-idle", "version"),
         (What::StoreHealth { healthy: false, reason: text() }, "store.health", "healthy reason"),
+        (
+            What::CapabilityRefused { plugin: Some(text()), version, capability: "egress", detail: text() },
+            "plugin.capability-refused",
+            "plugin version capability detail",
+        ),
     ]
 }
 
@@ -139,7 +144,7 @@ fn check(number: u64, micros: u64, text: &str) {
             types.insert(*kind);
         }
     }
-    assert_eq!(types.len(), 24, "each type is told by one variant only");
+    assert_eq!(types.len(), 25, "each type is told by one variant only");
 }
 
 #[test]

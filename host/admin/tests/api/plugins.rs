@@ -30,6 +30,108 @@ async fn a_component_is_new_once() {
     server.get(&format!("/v1/plugins/{}", "0".repeat(64))).await.refused(404, "not-found");
 }
 
+const MULTIPART: [(&str, &str); 1] = [("content-type", "multipart/form-data; boundary=xyz")];
+const MANIFEST: &str = r#"{"manifest":1,"name":"crm","version":"1.0.0","world":"cordboard:flow@0.1.0"}"#;
+
+fn in_parts(parts: &[(&str, &str)]) -> String {
+    let part = |(name, body): &(&str, &str)| {
+        format!("--xyz\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{body}\r\n")
+    };
+    parts.iter().map(part).collect::<String>() + "--xyz--\r\n"
+}
+
+#[tokio::test]
+async fn a_component_comes_with_its_manifest_in_parts() {
+    let server = Server::start().await;
+    let post = |body: String| server.ask(Method::POST, "/v1/plugins", &MULTIPART, body);
+    let answer = post(in_parts(&[("component", COMPONENT), ("manifest", MANIFEST), ("signature", "key")])).await;
+    assert_eq!(answer.status, 201);
+    let plugin = answer.json();
+    assert_eq!((&plugin["name"], &plugin["manifest"]["version"]), (&json!("crm"), &json!("1.0.0")));
+    assert_eq!(plugin["signed_by"], json!({ "name": "us", "key": "key" }));
+    assert_eq!(post(in_parts(&[("manifest", MANIFEST), ("component", COMPONENT)])).await.status, 200);
+    assert_eq!(upload(&server, "/v1/plugins").await.json()["manifest"], json!(null), "alone, it has none");
+}
+
+#[tokio::test]
+async fn parts_are_bounded_known_and_come_once() {
+    let server = Server::start().await;
+    let post = |body: String| server.ask(Method::POST, "/v1/plugins", &MULTIPART, body);
+    let huge = "x".repeat(70 << 10);
+    let (component, manifest) = (("component", COMPONENT), ("manifest", MANIFEST));
+    for (parts, status, code, field) in [
+        (vec![component], 422, "missing-part", "manifest"),
+        (vec![manifest], 422, "missing-part", "component"),
+        (vec![], 422, "missing-part", "component"),
+        (vec![component, manifest, manifest], 422, "duplicate-part", "manifest"),
+        (vec![component, component, manifest], 422, "duplicate-part", "component"),
+        (vec![component, manifest, ("grants", "{}")], 422, "unknown-part", "grants"),
+        (vec![component, ("manifest", huge.as_str())], 413, "too-large", "manifest"),
+        (vec![component, manifest, ("signature", &huge[..5000])], 413, "too-large", "signature"),
+    ] {
+        let answer = post(in_parts(&parts)).await;
+        assert_eq!(answer.refused(status, code).field(), field);
+    }
+    post(in_parts(&[component, manifest])[..60].to_owned()).await.refused(400, "malformed-multipart");
+    post("no parts at all".into()).await.refused(400, "malformed-multipart");
+    let all = in_parts(&[component, manifest]);
+    let no_boundary = [("content-type", "multipart/form-data")];
+    server.ask(Method::POST, "/v1/plugins", &no_boundary, all.clone()).await.refused(400, "malformed-multipart");
+    let named = server.ask(Method::POST, "/v1/plugins?name=x", &MULTIPART, all).await;
+    assert_eq!(named.refused(422, "name-given-twice").field(), "name");
+    let vast = in_parts(&[("component", &"x".repeat(4 << 20)), manifest]);
+    post(vast).await.refused(413, "too-large");
+    assert!(server.get("/v1/plugins").await.good()["plugins"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn grants_go_to_a_plugins_name() {
+    let server = Server::start().await;
+    let path = "/v1/plugins/crm/grants";
+    let place = json!({ "host": "crm.example", "port": 8085 });
+    server.put(path, json!({ "egress": [place] })).await.refused(404, "not-found");
+    let parts = in_parts(&[("component", COMPONENT), ("manifest", MANIFEST)]);
+    server.ask(Method::POST, "/v1/plugins", &MULTIPART, parts).await.good();
+    server.get(path).await.refused(404, "not-found");
+    let body = json!({ "egress": [place], "stored_values": { "keys": 5 }, "bounds": { "at_once": 2 } });
+    let granted = server.put(path, body).await.good();
+    let whole = json!({ "host": "crm.example", "port": 8085, "scheme": "http", "methods": ["GET"], "private": false });
+    assert_eq!((&granted["plugin"], &granted["egress"][0]), (&json!("crm"), &whole));
+    assert_eq!(granted["stored_values"], json!({ "keys": 5, "bytes": 16 << 20 }));
+    assert_eq!((&granted["bounds"]["at_once"], &granted["bounds"]["timeout_ms"]), (&json!(2), &json!(null)));
+    assert_eq!(server.get(path).await.good(), granted);
+    assert_eq!(server.delete(path).await.status, 204);
+    server.delete(path).await.refused(404, "not-found");
+}
+
+#[tokio::test]
+async fn grants_have_bounds_and_a_digest_has_none() {
+    let server = Server::start().await;
+    let parts = in_parts(&[("component", COMPONENT), ("manifest", MANIFEST)]);
+    server.ask(Method::POST, "/v1/plugins", &MULTIPART, parts).await.good();
+    let place = json!({ "host": "a", "port": 1 });
+    for (body, code, field) in [
+        (json!({ "egress": vec![&place; 65] }), "out-of-bounds", "egress"),
+        (json!({ "egress": [{ "host": "", "port": 1 }] }), "out-of-bounds", "egress[0].host"),
+        (json!({ "egress": [{ "host": "a", "port": 0 }] }), "out-of-bounds", "egress[0].port"),
+        (json!({ "egress": [{ "host": "a", "port": 1, "methods": [] }] }), "out-of-bounds", "egress[0].methods"),
+        (json!({ "egress": [{ "host": "a" }] }), "invalid-body", "egress[0]"),
+        (json!({ "egress": [{ "host": "a", "port": 1, "scheme": "ftp" }] }), "invalid-body", "egress[0].scheme"),
+        (json!({ "egress": [{ "host": "a", "port": 1, "path": "/" }] }), "unknown-key", "egress[0].path"),
+        (json!({ "stored_values": { "keys": 0 } }), "out-of-bounds", "stored_values.keys"),
+        (json!({ "bounds": { "at_once": 65 } }), "out-of-bounds", "bounds.at_once"),
+        (json!({ "bounds": { "timeout_ms": 0 } }), "out-of-bounds", "bounds.timeout_ms"),
+        (json!({ "capabilities": [] }), "unknown-key", "capabilities"),
+    ] {
+        let answer = server.put("/v1/plugins/crm/grants", body.clone()).await;
+        assert_eq!(answer.refused(422, code).field(), field, "{body}");
+    }
+    let digest = Digest::of(COMPONENT.as_bytes());
+    server.put(&format!("/v1/plugins/{digest}/grants"), json!({})).await.refused(422, "invalid-name");
+    server.get("/v1/plugins/a%20b/grants").await.refused(422, "invalid-name");
+    server.get("/v1/plugins/crm").await.refused(422, "invalid-name");
+}
+
 #[tokio::test]
 async fn what_is_no_component_is_refused() {
     let server = Server::start().await;
@@ -46,13 +148,14 @@ async fn a_plugin_that_serves_stays() {
     let server = Server::start().await;
     let digest = Digest::of(COMPONENT.as_bytes()).to_string();
     upload(&server, "/v1/plugins").await;
-    let body =
-        json!({ "plugin": digest, "config": { "bank": "http://127.0.0.1:9" }, "egress": ["http://127.0.0.1:9"] });
+    let body = json!({ "plugin": digest, "config": { "bank": "http://127.0.0.1:9" } });
     let deployment = server.put("/v1/deployments/reception", body).await.good();
     assert_eq!(deployment["plugin"], digest);
     assert_eq!(deployment["version"].as_str().unwrap().len(), 64);
     assert_eq!(deployment["contacts"], json!({ deployment["version"].as_str().unwrap(): 2 }));
     assert_eq!(deployment["memory_mib"], json!(null));
+    let missing = json!([{ "capability": "egress", "detail": "GET http://*:*", "reason": "It asks." }]);
+    assert_eq!(deployment["missing_grants"], missing);
     server.delete(&format!("/v1/plugins/{digest}")).await.refused(409, "in-use");
     assert_eq!(server.get("/v1/deployments").await.good()["deployments"][0], deployment);
     assert_eq!(server.get("/v1/deployments/reception").await.good(), deployment);
@@ -75,11 +178,7 @@ async fn deployments_have_bounds() {
         ("config", json!({ "key": "x".repeat(8193) }), "out-of-bounds", "config.key"),
         ("config", json!({ "": "x" }), "out-of-bounds", "config"),
         ("config", json!({ "key": 1 }), "invalid-body", "config.key"),
-        ("egress", json!(vec!["http://a"; 33]), "out-of-bounds", "egress"),
-        ("egress", json!(["http://a", "ftp://a"]), "invalid-egress", "egress[1]"),
-        ("egress", json!(["http://user@a"]), "invalid-egress", "egress[0]"),
-        ("egress", json!(["http://a/path"]), "invalid-egress", "egress[0]"),
-        ("egress", json!(["http://"]), "invalid-egress", "egress[0]"),
+        ("egress", json!(["http://a"]), "unknown-key", "egress"),
         ("memory_mib", json!(0), "out-of-bounds", "memory_mib"),
         ("memory_mib", json!(4097), "out-of-bounds", "memory_mib"),
         ("step_cpu_ms", json!(60_001), "out-of-bounds", "step_cpu_ms"),

@@ -52,6 +52,8 @@ pub(crate) fn plugin(component: &[u8]) -> Plugin {
         size_bytes: component.len() as u64,
         uploaded_at: at(0),
         deployments: vec![deployment("reception")],
+        manifest: None,
+        signed_by: None,
     }
 }
 

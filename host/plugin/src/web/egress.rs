@@ -27,6 +27,7 @@ const MAX_REQUESTS: u32 = 32;
 const MAX_AT_ONCE: usize = 64;
 const MAX_TIMEOUT_MS: u32 = 600_000;
 const MAX_RULES: usize = 64;
+const MAX_STORED_BYTES: u64 = 64 << 30;
 /// A connection that takes longer isn't worth waiting for; the call's own deadline is usually nearer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -55,6 +56,9 @@ pub(crate) fn check_grants(grants: &Grants) -> Result<(), LoadError> {
     }
     if at_once == 0 || at_once > MAX_AT_ONCE || timeout_ms == 0 || timeout_ms > MAX_TIMEOUT_MS {
         return limit("at_once, timeout_ms", "not within 1 to 64, and 1 to 600,000 ms");
+    }
+    if grants.stored_values.is_some_and(|quota| quota.keys == 0 || quota.bytes == 0 || quota.bytes > MAX_STORED_BYTES) {
+        return limit("stored_values", "not at least 1 key and 1 byte, or over 64 GiB");
     }
     Ok(())
 }
@@ -326,7 +330,7 @@ mod tests {
     }
 
     fn grants(egress: &[EgressRule]) -> Grants {
-        Grants { egress: egress.to_vec(), bounds: EgressBounds::default() }
+        Grants { egress: egress.to_vec(), ..Grants::default() }
     }
 
     fn reach(rules: &[EgressRule]) -> (Arc<Reach>, mpsc::Receiver<RefusedUse>) {
@@ -471,7 +475,7 @@ mod tests {
             EgressBounds { response_bytes: usize::MAX, ..bounds },
             EgressBounds { timeout_ms: 0, ..bounds },
         ] {
-            assert!(check_grants(&Grants { egress: vec![], bounds }).is_err());
+            assert!(check_grants(&Grants { bounds, ..Grants::default() }).is_err());
         }
         assert!(check_grants(&grants(&vec![rule("a", 80); 65])).is_err());
     }

@@ -1,41 +1,84 @@
-//! The manifests beside the stock plugins say what the components are.
+//! The manifests beside the stock plugins say what the components are, and the fuzzer's corpus of manifests is replayed.
 
 use crate::common::guest;
-use cordboard_plugin::verify;
-use std::path::Path;
-use toml::{Table, Value};
+use cordboard_plugin::{Manifest, Want, verify};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-const KEYS: [&str; 6] = ["name", "version", "world", "description", "capabilities", "config"];
-const CONFIG_KEYS: [&str; 4] = ["doc", "default", "required", "secret"];
-
-fn text<'a>(manifest: &'a Table, key: &str) -> &'a str {
-    manifest.get(key).and_then(Value::as_str).unwrap_or_else(|| panic!("`{key}` is missing, or no text"))
+fn stock() -> Vec<(String, Vec<u8>)> {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    let named = |folder: PathBuf| {
+        let manifest = std::fs::read(folder.join("manifest.json"));
+        (folder.file_name().unwrap().to_string_lossy().into_owned(), manifest.unwrap())
+    };
+    std::fs::read_dir(plugins).unwrap().map(|entry| named(entry.unwrap().path())).collect()
 }
 
 #[test]
 fn every_stock_plugin_has_one() {
-    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
-    let mut count = 0;
-    for entry in std::fs::read_dir(plugins).unwrap() {
-        let folder = entry.unwrap();
-        let name = folder.file_name().into_string().unwrap();
-        let manifest = std::fs::read_to_string(folder.path().join("plugin.toml")).unwrap();
-        let manifest: Table = manifest.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(manifest.keys().all(|key| KEYS.contains(&key.as_str())), "{name} has another key");
-        assert_eq!(text(&manifest, "name"), name);
-        assert_eq!(text(&manifest, "version"), env!("CARGO_PKG_VERSION"), "{name}");
-        assert_eq!(text(&manifest, "world"), verify(&guest(&name), 64 << 20).unwrap().contract, "{name}");
-        assert!(!text(&manifest, "description").is_empty());
-        for capability in manifest["capabilities"].as_array().unwrap() {
-            let capability = capability.as_table().unwrap();
-            assert!(!text(capability, "name").is_empty() && !text(capability, "reason").is_empty(), "{name}");
-        }
-        for (key, of) in manifest["config"].as_table().unwrap() {
-            let of = of.as_table().unwrap();
-            assert!(!text(of, "doc").is_empty(), "{name}: {key}");
-            assert!(of.keys().all(|key| CONFIG_KEYS.contains(&key.as_str())), "{name}: {key}");
-        }
-        count += 1;
+    let stock = stock();
+    assert!(stock.len() >= 3, "{} plugins", stock.len());
+    for (name, manifest) in stock {
+        let manifest = Manifest::read(&manifest).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((manifest.name.as_str(), manifest.version.as_str()), (name.as_str(), env!("CARGO_PKG_VERSION")));
+        manifest.matches(&verify(&guest(&name), 64 << 20).unwrap().contract).unwrap();
+        assert!(!manifest.description.is_empty() && manifest.config.values().all(|key| !key.description.is_empty()));
     }
-    assert!(count >= 3, "{count} plugins");
+}
+
+#[test]
+fn the_directory_wants_the_place_that_is_configured_and_nothing_else() {
+    let (_, manifest) = stock().into_iter().find(|(name, _)| name == "http-crm").unwrap();
+    let manifest = Manifest::read(&manifest).unwrap();
+    assert!(matches!(manifest.wants.as_slice(), [Want::Egress { host, .. }] if host == "*"));
+    let config = |keys: &[(&str, &str)]| -> BTreeMap<String, String> {
+        keys.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
+    };
+    assert!(manifest.check_config(&config(&[("base-url", "http://a:1"), ("by-email-path", "/{value}")])).is_ok());
+    assert!(manifest.check_config(&config(&[("token", "x")])).is_err());
+}
+
+fn corpus() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/manifest");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let named =
+        |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap());
+    paths.into_iter().map(named).collect()
+}
+
+#[test]
+fn the_corpus_is_judged_as_it_is_named() {
+    let corpus = corpus();
+    for (name, body) in &corpus {
+        let verdict = Manifest::read(body);
+        assert!(!name.starts_with("good-") || verdict.is_ok(), "{name} was refused: {verdict:?}");
+        assert!(!name.starts_with("bad-") || verdict.is_err(), "{name} was taken");
+    }
+    assert!(corpus.len() >= 20, "{} inputs", corpus.len());
+}
+
+proptest! {
+    #[test]
+    fn changed_bytes_never_panic(pick in any::<prop::sample::Index>(), changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+        let corpus = corpus();
+        let mut body = pick.get(&corpus).1.clone();
+        for (at, byte) in changes {
+            if !body.is_empty() {
+                let at = at.index(body.len());
+                body[at] = byte;
+            }
+        }
+        if let Ok(manifest) = Manifest::read(&body) {
+            // What is taken is within its bounds.
+            prop_assert!(cordboard_plugin::is_plugin_name(&manifest.name));
+            prop_assert!(manifest.wants.iter().all(|want| (1..=512).contains(&want.reason().len())));
+        }
+    }
+
+    #[test]
+    fn arbitrary_text_never_panics(text in "[\\{\\}\\[\\]\":,a-z0-9 ]{0,200}") {
+        let _verdict = Manifest::read(text.as_bytes());
+    }
 }

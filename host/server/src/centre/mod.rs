@@ -11,23 +11,27 @@ mod people;
 mod prompts;
 mod replaying;
 mod routing;
+mod uploading;
 mod version;
 
 pub use people::PhoneSecrets;
 pub(crate) use people::kept_agent;
 pub(crate) use routing::sip_trunk;
-pub use version::{HostLimits, load_spec, version};
+pub(crate) use uploading::granted;
+pub use version::{Deployed, HostLimits, ManifestText};
 
 use crate::clock::Clock;
 use crate::events::Events;
+use crate::grants::GrantBook;
 use crate::holds::Holds;
 use crate::prompts::PromptLibrary;
 use crate::shell::{BoardHandle, Stopped};
+use crate::signing::Signatures;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cordboard_admin::{
-    Centre, Contact, Deployment, DeploymentSpec, Expected, Feed, Plugin, Prompt, Readiness, Refusal, Replayed, Revised,
-    Status, Trunk,
+    Centre, Contact, Deployment, DeploymentSpec, Expected, Feed, Grant, Plugin, Prompt, Readiness, Refusal, Replayed,
+    Revised, Status, Trunk, Upload,
 };
 use cordboard_core::agent::WantedState;
 use cordboard_core::board::{AgentView, ContactView, Input, QueueView};
@@ -75,6 +79,10 @@ pub struct CentreParts {
     pub limits: HostLimits,
     /// The time.
     pub clock: Clock,
+    /// What plugins may use.
+    pub grants: GrantBook,
+    /// Whose plugins are taken.
+    pub signatures: Signatures,
     /// Deployments that could not be loaded at the start.
     pub failures: BTreeMap<DeploymentName, String>,
 }
@@ -132,14 +140,23 @@ pub(crate) fn malformed(error: impl std::fmt::Display) -> Refusal {
 
 #[async_trait]
 impl Centre for HostCentre {
-    async fn upload(&self, name: Option<String>, component: Bytes) -> Result<Plugin, Refusal> {
-        self.upload_plugin(name, component).await
+    async fn upload(&self, name: Option<String>, upload: Upload) -> Result<Plugin, Refusal> {
+        self.upload_plugin(name, upload).await
     }
     async fn plugins(&self) -> Result<Vec<Plugin>, Refusal> {
         self.all_plugins().await
     }
     async fn delete_plugin(&self, digest: Digest) -> Result<(), Refusal> {
         self.remove_plugin(digest).await
+    }
+    async fn grant(&self, plugin: &str) -> Result<Revised<Grant>, Refusal> {
+        self.grant_of(plugin).await
+    }
+    async fn put_grant(&self, plugin: String, grant: Grant, expected: Expected) -> Result<Revised<Grant>, Refusal> {
+        self.change_grant(plugin, grant, expected).await
+    }
+    async fn delete_grant(&self, plugin: &str, expected: Expected) -> Result<(), Refusal> {
+        self.remove_grant(plugin, expected).await
     }
 
     async fn deployments(&self) -> Result<Vec<Revised<Deployment>>, Refusal> {

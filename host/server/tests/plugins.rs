@@ -1,0 +1,142 @@
+//! Plugins as their authors and operators handle them: manifests, signatures, grants, and the worlds nothing asks yet.
+
+#![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
+use anyhow::{Context as _, Result, ensure};
+use cordboard_trial::{Centre, HostOptions, binary, plugin};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+
+fn code(answer: std::result::Result<Value, cordboard_trial::Problem>) -> String {
+    answer.map_or_else(|problem| problem.code().to_owned(), |answer| answer.to_string())
+}
+
+fn manifest(name: &str, world: &str, more: Value) -> Vec<u8> {
+    let mut manifest = json!({ "manifest": 1, "name": name, "version": "1.0.0", "world": world });
+    if let (Some(manifest), Value::Object(more)) = (manifest.as_object_mut(), more) {
+        manifest.extend(more);
+    }
+    manifest.to_string().into_bytes()
+}
+
+#[test]
+fn a_manifest_is_held_against_its_component_and_a_configuration_against_the_manifest() -> Result<()> {
+    let centre = Centre::start(HostOptions::default())?;
+    let component = std::fs::read(plugin("http-crm")?)?;
+    let upload = |manifest: &[u8]| centre.api.try_upload(&[("component", &component), ("manifest", manifest)]);
+    let crm = "cordboard:crm@0.1.0";
+    for (bad, expected) in [
+        (b"name = 1".to_vec(), "malformed-manifest"),
+        (b"\xff".to_vec(), "malformed-manifest"),
+        (manifest("a", crm, json!({ "manifest": 2 })), "newer-manifest"),
+        (manifest("a", crm, json!({ "root": true })), "malformed-manifest"),
+        (manifest("A b", crm, json!({})), "invalid-manifest"),
+        (manifest("a", "cordboard:flow@0.1.0", json!({})), "manifest-mismatch"),
+    ] {
+        let got = code(upload(&bad)?);
+        ensure!(got == expected, "{got}, expected {expected}");
+    }
+    let digest = centre.api.upload("http-crm")?;
+    let kept = centre.api.get(&format!("/v1/plugins/{digest}"))?;
+    ensure!(kept["name"] == "http-crm" && kept["manifest"]["wants"][0]["capability"] == "egress", "{kept}");
+    ensure!(kept["signed_by"] == Value::Null, "{kept}");
+    let deploy =
+        |config: Value| centre.api.try_put("/v1/deployments/bank", &json!({ "plugin": digest, "config": config }));
+    for config in [json!({}), json!({ "base-url": "http://a:1", "": "x" })] {
+        let got = code(deploy(config)?);
+        ensure!(got == "invalid-config" || got == "out-of-bounds", "{got}");
+    }
+    let first = deploy(json!({ "base-url": "http://a:1" }))?.ok().context("it is deployed")?;
+    // Another manifest counts for the next deployment, and makes another version of the same component.
+    let changed = manifest("http-crm", crm, json!({ "other_config": true }));
+    ensure!(upload(&changed)?.is_ok(), "the same component");
+    ensure!(centre.api.get("/v1/deployments/bank")?["version"] == first["version"], "what is deployed stays");
+    let second = deploy(json!({ "base-url": "http://a:1" }))?.ok().context("it is deployed")?;
+    ensure!(first["version"] != second["version"], "rule 1: the manifest is part of the version");
+    Ok(())
+}
+
+#[test]
+fn missing_grants_are_told_and_granting_to_nobody_is_refused() -> Result<()> {
+    let centre = Centre::start(HostOptions::default())?;
+    let api = &centre.api;
+    let place = json!({ "egress": [{ "host": "127.0.0.1", "port": 9 }] });
+    ensure!(code(api.try_put("/v1/plugins/http-crm/grants", &place)?) == "not-found", "nobody has that name");
+    let digest = api.upload("http-crm")?;
+    let body = json!({ "plugin": digest, "config": { "base-url": "http://127.0.0.1:9" } });
+    let deployed = api.put("/v1/deployments/bank", body)?;
+    ensure!(deployed["missing_grants"][0]["detail"] == "GET http://*:*", "{deployed}");
+    let granted = api.put("/v1/plugins/http-crm/grants", place)?;
+    let after = api.get("/v1/deployments/bank")?;
+    ensure!(after["missing_grants"] == json!([]) && after["version"] == deployed["version"], "{after}");
+    let https = json!({ "egress": [{ "host": "a", "port": 443, "scheme": "https" }] });
+    ensure!(code(api.try_put("/v1/plugins/http-crm/grants", &https)?) == "invalid-egress", "not yet");
+    let connect = json!({ "egress": [{ "host": "a", "port": 80, "methods": ["CONNECT"] }] });
+    ensure!(code(api.try_put("/v1/plugins/http-crm/grants", &connect)?) == "invalid-egress", "no tunnels");
+    ensure!(api.get("/v1/plugins/http-crm/grants")? == granted, "a refusal changes nothing");
+
+    let centre = centre.restart()?;
+    ensure!(centre.api.get("/v1/plugins/http-crm/grants")? == granted, "it survives");
+    ensure!(centre.api.get("/v1/deployments/bank")?["missing_grants"] == json!([]), "and holds");
+    ensure!(centre.api.try_delete("/v1/plugins/http-crm/grants")?.is_ok(), "taken back");
+    ensure!(centre.api.get("/v1/deployments/bank")?["missing_grants"] != json!([]), "and told again");
+    Ok(())
+}
+
+fn cordboard(arguments: &[&Path]) -> Result<String> {
+    let done = Command::new(binary("cordboard")?).args(arguments).output()?;
+    ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    Ok(String::from_utf8(done.stdout)?.trim().to_owned())
+}
+
+#[test]
+fn where_unsigned_plugins_are_denied_only_those_of_trusted_keys_are_taken() -> Result<()> {
+    let folder = tempfile::TempDir::new()?;
+    let path = |name: &str| folder.path().join(name);
+    let (ours, theirs) = (path("ours"), path("theirs"));
+    let public = cordboard(&["plugin-keygen".as_ref(), &ours])?;
+    cordboard(&["plugin-keygen".as_ref(), &theirs])?;
+    ensure!(cordboard(&["plugin-keygen".as_ref(), &ours]).is_err(), "a key is not overwritten");
+    let config = format!("[plugins]\nunsigned = \"deny\"\ntrusted_keys = {{ us = \"{public}\" }}\n");
+    let centre = Centre::start(HostOptions { config, ..HostOptions::default() })?;
+    let (file, beside) = (plugin("skills-scorer")?, plugin("skills-scorer")?.with_extension("json"));
+    let (component, manifest) = (std::fs::read(&file)?, std::fs::read(&beside)?);
+    let sign = |key: &Path| cordboard(&["plugin-sign".as_ref(), "--key".as_ref(), key, &file, &beside]);
+    let upload = |manifest: &[u8], signature: Option<&str>| {
+        let signature = signature.map(|signature| ("signature", signature.as_bytes()));
+        let parts: Vec<_> =
+            [("component", component.as_slice()), ("manifest", manifest)].into_iter().chain(signature).collect();
+        centre.api.try_upload(&parts)
+    };
+    let good = sign(&ours)?;
+    let other = [manifest.as_slice(), b" "].concat();
+    for (manifest, signature, expected) in [
+        (&manifest, None, "unsigned"),
+        (&manifest, Some(sign(&theirs)?), "untrusted-key"),
+        (&other, Some(good.clone()), "wrong-signature"),
+        (&manifest, Some("{}".into()), "malformed-signature"),
+    ] {
+        let got = code(upload(manifest, signature.as_deref())?);
+        ensure!(got == expected, "{got}, expected {expected}");
+    }
+    let alone = centre.api.try_post("/v1/plugins", "application/wasm", &component)?;
+    ensure!(code(alone) == "unsigned", "nor a component alone");
+    let taken = upload(&manifest, Some(&good))?.ok().context("signed by us")?;
+    ensure!(taken["signed_by"] == json!({ "name": "us", "key": public }), "{taken}");
+    Ok(())
+}
+
+#[test]
+fn dialers_and_inspectors_are_uploaded_and_deployed() -> Result<()> {
+    let centre = Centre::start(HostOptions::default())?;
+    for world in ["dialer", "inspector"] {
+        let digest = centre.api.upload(&format!("probe-{world}"))?;
+        ensure!(centre.api.get(&format!("/v1/plugins/{digest}"))?["world"] == world, "{world}");
+        centre.api.deploy(world, &digest, json!({ "behaviour": "" }), &[])?;
+        ensure!(centre.api.get(&format!("/v1/deployments/{world}"))?["world"] == world, "{world}");
+    }
+    let centre = centre.restart()?;
+    ensure!(centre.api.get("/v1/deployments/dialer")?["failure"] == Value::Null, "it is loaded again");
+    Ok(())
+}
