@@ -11,12 +11,12 @@ use cordboard_sim::{Plan, Violation, simulate, simulate_tampered};
 
 /// Changes the effects of the first step in which `tamper` finds what it needs, after some steps have passed.
 fn break_once(tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {
-    break_once_in(&Plan { contacts: 60, ..Plan::default() }, tamper)
+    break_once_in(&Plan { contacts: 200, ..Plan::default() }, tamper)
 }
 
 /// In a day with many versions.
 fn break_versions(tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {
-    break_once_in(&Plan { contacts: 150, ..Plan::stress() }, tamper)
+    break_once_in(&Plan { contacts: 300, ..Plan::stress() }, tamper)
 }
 
 fn break_once_in(plan: &Plan, mut tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {

@@ -21,7 +21,7 @@ impl Board {
         let reason = shortened(format!("{kind}: {text}"), MAX_REASON_BYTES);
         // Where there is no room for an instance, there is none for another.
         let room = kind != "no-room";
-        if room && (self.to_predecessor(id, &reason) || self.to_safe_flow(id, &reason)) {
+        if room && (self.try_predecessor(id, &reason) || self.try_safe_flow(id, &reason)) {
             return;
         }
         if let Some(contact) = self.contacts.get_mut(&id) {
@@ -31,7 +31,7 @@ impl Board {
     }
 
     /// This contact's version before, else the deployment's, goes through the journal and then on.
-    fn to_predecessor(&mut self, id: ContactId, reason: &str) -> bool {
+    fn try_predecessor(&mut self, id: ContactId, reason: &str) -> bool {
         let Some(contact) = self.contacts.get(&id).filter(|contact| contact.rung < Rung::Predecessor) else {
             return false;
         };
@@ -56,7 +56,7 @@ impl Board {
 
     /// The entry point's safe flow, afresh. Whoever holds a place in a queue keeps it, which a fresh flow could not:
     /// that is the board's rung.
-    fn to_safe_flow(&mut self, id: ContactId, reason: &str) -> bool {
+    fn try_safe_flow(&mut self, id: ContactId, reason: &str) -> bool {
         let Some(contact) = self.contacts.get(&id).filter(|contact| contact.rung < Rung::SafeFlow) else {
             return false;
         };
