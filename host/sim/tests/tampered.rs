@@ -16,7 +16,7 @@ fn break_once(tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation>
 
 /// In a day with many versions.
 fn break_versions(tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {
-    break_once_in(&Plan { contacts: 300, ..Plan::stress() }, tamper)
+    break_once_in(&Plan { contacts: 300, migrating: 1_000, operator_ms: 1_500, ..Plan::stress() }, tamper)
 }
 
 fn break_once_in(plan: &Plan, mut tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {

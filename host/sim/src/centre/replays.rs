@@ -125,7 +125,9 @@ impl Centre<'_> {
             Err(broken) => return self.expect(Err(broken)),
         };
         let further = Rehearsal::Agreed { entry: pending.wrapping_sub(1), request: Request::Pause { duration_ms: 1 } };
-        let result = if *behind {
+        // Who diverged won't go on, and says so.
+        let agreed = matches!(result, Rehearsal::Agreed { .. });
+        let result = if *behind && agreed {
             Some(further)
         } else if random.chance(self.plan.faults.rehearsals) {
             match random.below(6) {
@@ -133,7 +135,7 @@ impl Centre<'_> {
                 1 => Some(Rehearsal::Failed(RunEnd::Trap("unreachable".into()))),
                 2 => Some(Rehearsal::Failed(RunEnd::Returned(cordboard_core::flow::FlowEnd::Completed))),
                 3 => None,
-                4 => {
+                4 if agreed => {
                     *behind = true;
                     Some(further)
                 }

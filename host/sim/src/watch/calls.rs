@@ -140,6 +140,8 @@ impl Watch {
         let before = self.live(id)?.agent_leg.replace(leg);
         holds(before.is_none(), "a contact is offered to one agent", || format!("{id} has leg {before:?}"))?;
         self.busy.insert(agent.clone(), leg);
+        // Whether or not anybody looks meanwhile, their time begins anew.
+        self.idle_pairs.retain(|(contact, other), _| *contact != id && other != agent);
         self.legs.insert(leg, Leg::new(id, Some(agent.clone()), self.now));
         Ok(())
     }
