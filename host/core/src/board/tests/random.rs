@@ -1,9 +1,12 @@
 //! Whatever comes in whatever order, the board holds: it never panics, its invariants stay, and it drains.
 
+mod replays;
+
 use super::*;
 use crate::board::LegFailure;
 use crate::board::agents::Seat;
 use crate::board::contact::Stage;
+use crate::config::MigrationPolicy;
 use crate::decision::{PairScore, ScoreAnswer};
 use crate::flow::{Choice, DigitsRule, LookupError, LookupKey, Profile, Question, RejectCause, Treatment, TypeAhead};
 use crate::ids::{DecisionId, LookupId};
@@ -26,6 +29,9 @@ enum Step {
     Agent(u8, u8),
     Document(u8),
     Operator(u16, bool),
+    Rehearsed(u16, u8),
+    Migrate(u16),
+    Hibernate(u8),
     Pass(u32),
     Stale(u8, u16),
 }
@@ -45,6 +51,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         5 => (any::<u8>(), any::<u8>()).prop_map(|(agent, what)| Step::Agent(agent, what)),
         2 => any::<u8>().prop_map(Step::Document),
         1 => (any::<u16>(), any::<bool>()).prop_map(|(contact, end)| Step::Operator(contact, end)),
+        4 => (any::<u16>(), any::<u8>()).prop_map(|(run, how)| Step::Rehearsed(run, how)),
+        1 => any::<u16>().prop_map(Step::Migrate),
+        1 => any::<u8>().prop_map(Step::Hibernate),
         4 => (0u32..40_000).prop_map(Step::Pass),
         1 => (any::<u8>(), any::<u16>()).prop_map(|(what, number)| Step::Stale(what, number)),
     ];
@@ -57,6 +66,8 @@ struct World_ {
     legs: Vec<LegId>,
     plays: Vec<(LegId, PlayId)>,
     runs: BTreeMap<(ContactId, RunId), bool>,
+    /// Rehearsals, and the entry each is to come to while it is awaited.
+    rehearsals: BTreeMap<(ContactId, RunId), Option<u64>>,
     lookups: Vec<LookupId>,
     decisions: Vec<(DecisionId, usize, usize)>,
     unsynced: Vec<(ContactId, u64)>,
@@ -77,6 +88,7 @@ impl World_ {
             legs: vec![],
             plays: vec![],
             runs: BTreeMap::new(),
+            rehearsals: BTreeMap::new(),
             lookups: vec![],
             decisions: vec![],
             unsynced: vec![],
@@ -110,6 +122,22 @@ impl World_ {
                     assert!(!*ready, "a reply to an open call");
                     *ready = true;
                 }
+                Effect::Rehearse(wanted) => {
+                    let other = self.rehearsals.keys().any(|(contact, _)| *contact == wanted.contact);
+                    assert!(!other, "one rehearsal at a time");
+                    let entry = replays::pending(&wanted.past);
+                    self.rehearsals.insert((wanted.contact, wanted.run), Some(entry));
+                }
+                Effect::RehearseOn { contact, run, past } => {
+                    let awaited = self.rehearsals.get_mut(&(contact, run)).expect("a rehearsal that is there goes on");
+                    assert_eq!(awaited.replace(replays::pending(&past)), None, "it goes on after it agreed");
+                }
+                Effect::TakeOver { contact, run } => {
+                    assert!(self.rehearsals.remove(&(contact, run)).is_some(), "a rehearsal takes over");
+                    self.runs.insert((contact, run), false);
+                }
+                // What is told late of a rehearsal that is gone asks for the same again.
+                Effect::CancelFlow { contact, run } if self.rehearsals.remove(&(contact, run)).is_some() => {}
                 Effect::CancelFlow { contact, run } => {
                     assert!(self.runs.remove(&(contact, run)).is_some(), "cancelled once, while it lives");
                 }
@@ -147,7 +175,7 @@ impl World_ {
         let waiting = contacts.iter().filter(|view| matches!(view.state, "queued" | "offered")).count();
         let in_queues: u32 = board.queues().iter().map(|view| view.waiting).sum();
         assert_eq!(waiting, in_queues as usize);
-        for version in (1..6).map(version) {
+        for version in (1..8).map(version) {
             let pinned = contacts.iter().filter(|view| view.version == Some(version)).count();
             assert_eq!(board.pinned(version) as usize, pinned);
             let loaded = board.loaded().contains(&version);
@@ -172,7 +200,13 @@ impl World_ {
     }
 
     fn document(&mut self, what: u8) {
-        let input = match what % 16 {
+        let flow = |n, before| Deployment {
+            previous: Some(version(before)),
+            migration: if what < 128 { MigrationPolicy::Migrate } else { MigrationPolicy::Pin },
+            ask_anew: what & 32 == 0,
+            ..deployment("reception", World::Flow, n)
+        };
+        let input = match what % 20 {
             0 => Input::PutQueue(Queue { scorer: Some(deployment_name("scorer")), ..queue("support") }),
             1 => Input::PutQueue(Queue { wrap_up_ms: 5_000, skills: vec![need("billing", 2)], ..queue("billing") }),
             2 => Input::PutDeployment(deployment("scorer", World::Scorer, 4)),
@@ -184,8 +218,14 @@ impl World_ {
                 max_contacts: 6,
                 ..Settings::default()
             }),
-            6 => Input::PutDeployment(deployment("reception", World::Flow, 2)),
-            7 => Input::PutEntryPoint(entry_point("main", &["1*"])),
+            6 | 16 => Input::PutDeployment(flow(2, 1)),
+            17 => Input::PutDeployment(flow(1, 2)),
+            18 => Input::PutDeployment(flow(6, 2)),
+            19 => Input::PutDeployment(deployment("safe", World::Flow, 7)),
+            7 => Input::PutEntryPoint(EntryPoint {
+                safe_flow: Some(deployment_name("safe")),
+                ..entry_point("main", &["1*"])
+            }),
             8 => Input::RemoveQueue(queue_name("support")),
             9 => Input::RemoveQueue(queue_name("billing")),
             10 => Input::RemoveDeployment(deployment_name("scorer")),
@@ -298,6 +338,14 @@ impl World_ {
 
     fn step(&mut self, step: Step) {
         match step {
+            Step::Rehearsed(number, how) => self.rehearsed(number, how),
+            Step::Migrate(number) => {
+                let ids: Vec<_> = self.desk.board.contacts().iter().map(|view| view.id).collect();
+                if let Some(contact) = pick(&ids, number) {
+                    self.give(Input::Migrate(contact));
+                }
+            }
+            Step::Hibernate(at_most) => self.hibernate(at_most),
             Step::Call(to) => {
                 let leg = self.desk.offer_leg("555", if to < 230 { "100" } else { "112" });
                 if !self.desk.wanted(|effect| matches!(effect, Effect::RejectLeg { .. })) {
@@ -395,6 +443,7 @@ impl World_ {
         assert_eq!(board.contact_count(), 0);
         assert_eq!(self.drained, 1);
         assert!(board.legs.is_empty() && board.decisions.is_empty() && board.pins.is_empty());
+        assert!(board.holds.is_empty() && self.rehearsals.is_empty(), "no rehearsal is left");
         assert!(board.draining());
         assert!(self.runs.is_empty(), "every run ended or was cancelled");
         assert_eq!(board.out.timers.iter().count(), 0, "no timer is left");
