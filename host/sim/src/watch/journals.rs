@@ -53,32 +53,7 @@ impl Watch {
                 holds(!pending, "a flow makes one call at a time", || format!("{id}: entry {entry}"))?;
                 holds(awaited || bad, INTENT_FIRST, || format!("{id}: entry {entry} acts: {acts}, sync: {sync}"))
             }
-            Frame::Outcome { entry, reply, .. } => {
-                let done = matches!(reply, Reply::Done | Reply::Enqueued);
-                if done {
-                    self.acted(id, Request::acts, true)?;
-                }
-                self.returned.insert(id);
-                let pending = self.live(id)?.pending.take();
-                let secret =
-                    matches!(&pending, Some(Pending { request: Request::Ask(question), .. }) if question.secret);
-                let open = match &reply {
-                    Reply::Answer(Answer::Digits(_)) => true,
-                    Reply::Answer(Answer::NoMatch(keys)) => keys.chars().any(|key| key != '*'),
-                    _ => false,
-                };
-                holds(!secret || !open, "a secret's digits are not kept", || format!("{id}: {reply:?}"))?;
-                self.keys_counted(id, pending.as_ref(), &reply)?;
-                // Nobody waits for the answer any more.
-                self.lookups.retain(|_, (contact, _)| *contact != id);
-                if let Some(Pending { request: Request::Wait { waiting, .. }, .. }) = &pending {
-                    self.wait_over(id, *waiting, &reply)?;
-                }
-                let goes_on = matches!(&pending, Some(Pending { request: Request::ContinueAs { .. }, .. }));
-                self.live(id)?.continuing = goes_on && reply == Reply::Done;
-                let fit = pending.as_ref().is_some_and(|pending| pending.entry == entry);
-                holds(fit, "an outcome is that of the pending call", || format!("{id}: {entry}, {pending:?}"))
-            }
+            Frame::Outcome { entry, reply, .. } => self.outcome(id, entry, reply),
             Frame::Segment { version, .. } => self.segment(id, version),
             Frame::AskedAnew { entry, at, request } => self.asked_anew(id, entry, at, request),
             Frame::External { act, .. } => {
@@ -87,6 +62,32 @@ impl Watch {
             }
             Frame::Opened(_) | Frame::Closed { .. } | Frame::Continued { .. } => Ok(()),
         }
+    }
+
+    fn outcome(&mut self, id: ContactId, entry: u64, reply: Reply) -> Held {
+        let done = matches!(reply, Reply::Done | Reply::Enqueued);
+        if done {
+            self.acted(id, Request::acts, true)?;
+        }
+        self.returned.insert(id);
+        let pending = self.live(id)?.pending.take();
+        let secret = matches!(&pending, Some(Pending { request: Request::Ask(question), .. }) if question.secret);
+        let open = match &reply {
+            Reply::Answer(Answer::Digits(_)) => true,
+            Reply::Answer(Answer::NoMatch(keys)) => keys.chars().any(|key| key != '*'),
+            _ => false,
+        };
+        holds(!secret || !open, "a secret's digits are not kept", || format!("{id}: {reply:?}"))?;
+        self.keys_counted(id, pending.as_ref(), &reply)?;
+        // Nobody waits for the answer any more.
+        self.lookups.retain(|_, (contact, _)| *contact != id);
+        if let Some(Pending { request: Request::Wait { waiting, .. }, .. }) = &pending {
+            self.wait_over(id, *waiting, &reply)?;
+        }
+        let goes_on = matches!(&pending, Some(Pending { request: Request::ContinueAs { .. }, .. }));
+        self.live(id)?.continuing = goes_on && reply == Reply::Done;
+        let fit = pending.as_ref().is_some_and(|pending| pending.entry == entry);
+        holds(fit, "an outcome is that of the pending call", || format!("{id}: {entry}, {pending:?}"))
     }
 
     /// Whichever version is answered, all that was typed is in the answer, after what was typed ahead.

@@ -248,22 +248,7 @@ impl Watch {
             Input::Scored { decision, .. } => {
                 self.scoring.remove(decision);
             }
-            Input::JournalDurable { contact, frame } => {
-                if let Some(contact) = self.contacts.get_mut(contact) {
-                    contact.durable = contact.durable.max(frame.saturating_add(1));
-                }
-            }
-            Input::JournalLost { contact, .. } => {
-                if let Some(contact) = self.contacts.get_mut(contact) {
-                    contact.released = true;
-                }
-            }
-            Input::StoreHealth { healthy, .. } => {
-                self.unhealthy = !healthy;
-                if self.unhealthy {
-                    self.contacts.values_mut().for_each(|contact| contact.released = true);
-                }
-            }
+            Input::JournalDurable { .. } | Input::JournalLost { .. } | Input::StoreHealth { .. } => self.stored(input),
             Input::Drain | Input::Shutdown => self.draining = true,
             Input::PutDeployment(_)
             | Input::RemoveDeployment(_)
@@ -283,6 +268,29 @@ impl Watch {
             | Input::RemoveEntryPoint(_) => {}
         }
         Ok(())
+    }
+
+    /// What the store tells.
+    fn stored(&mut self, input: &Input) {
+        match input {
+            Input::JournalDurable { contact, frame } => {
+                if let Some(contact) = self.contacts.get_mut(contact) {
+                    contact.durable = contact.durable.max(frame.saturating_add(1));
+                }
+            }
+            Input::JournalLost { contact, .. } => {
+                if let Some(contact) = self.contacts.get_mut(contact) {
+                    contact.released = true;
+                }
+            }
+            Input::StoreHealth { healthy, .. } => {
+                self.unhealthy = !healthy;
+                if self.unhealthy {
+                    self.contacts.values_mut().for_each(|contact| contact.released = true);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// A document is put or removed.
