@@ -218,7 +218,10 @@ async fn operators_act_on_contacts_in_progress() {
     set(live, "a%00", json!({ "value": "" })).await.refused(422, "out-of-bounds");
     let answer = server.put("/v1/contacts/nobody/attributes/a", json!({ "value": "" })).await;
     answer.refused(422, "invalid-name");
-    assert_eq!(server.centre.state.lock().unwrap().done, [format!("end {live}"), format!("migrate {live}"), "tier now=gold".into()]);
+    assert_eq!(
+        server.centre.state.lock().unwrap().done,
+        [format!("end {live}"), format!("migrate {live}"), "tier now=gold".into()]
+    );
 }
 
 /// A journal with every kind of call and act.

@@ -76,7 +76,12 @@ fn host(folder: &Path) -> PluginHost {
 async fn load(host: &PluginHost, component: &[u8]) -> (Version, bool) {
     let version = Digest::of(component);
     let limits = Limits { calls_per_second: 1_000_000, max_calls: u64::MAX, max_cpu_ms: u32::MAX, ..Limits::default() };
-    let spec = LoadSpec { component: component.into(), config: Vec::new(), limits, grants: cordboard_plugin::Grants::default() };
+    let spec = LoadSpec {
+        component: component.into(),
+        config: Vec::new(),
+        limits,
+        grants: cordboard_plugin::Grants::default(),
+    };
     (version, host.load(version, spec).await.unwrap().from_cache)
 }
 
