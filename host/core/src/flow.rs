@@ -5,8 +5,10 @@
 //! is a new journal format.
 
 mod check;
+mod value;
 
 pub use check::{attribute as check_attribute, check, profile as check_profile};
+pub use value::ValueError;
 
 use crate::ids::{AgentId, DeploymentName};
 use crate::replay::Divergence;
@@ -367,6 +369,10 @@ pub enum Request {
     },
     /// `contact.end`
     End(FlowEnd),
+    /// `contact.load`: by key.
+    LoadValue(String),
+    /// `contact.store`: key, and the value; none: it is removed.
+    StoreValue(String, Option<String>),
 }
 
 /// What a host call returned.
@@ -390,6 +396,10 @@ pub enum Reply {
     Enqueued,
     /// Of `wait`.
     Waited(WaitStatus),
+    /// Of `load`.
+    Value(Option<String>),
+    /// Of `load` and `store`.
+    ValueFailed(ValueError),
 }
 
 /// How a flow's run ended.
@@ -440,7 +450,8 @@ impl Request {
             | Request::Enqueue(_)
             | Request::Leave { .. }
             | Request::ContinueAs { .. }
-            | Request::End(_) => true,
+            | Request::End(_)
+            | Request::StoreValue(..) => true,
             Request::Attribute(_)
             | Request::SetAttribute(..)
             | Request::Ring
@@ -452,7 +463,8 @@ impl Request {
             | Request::Pause { .. }
             | Request::Lookup { .. }
             | Request::Choose { .. }
-            | Request::Wait { .. } => false,
+            | Request::Wait { .. }
+            | Request::LoadValue(_) => false,
         }
     }
 
@@ -477,6 +489,8 @@ impl Request {
             Request::Leave { .. } => "leave",
             Request::ContinueAs { .. } => "continue-as",
             Request::End(_) => "end",
+            Request::LoadValue(_) => "load",
+            Request::StoreValue(..) => "store",
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::events::Events;
 use cordboard_core::event::{Event, What};
 use cordboard_core::ids::Version;
+use cordboard_core::time::Timestamp;
 use cordboard_plugin::{Granted, Grants, Manifest, MissingGrant, PluginHost, RefusedUse};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,14 +13,22 @@ use tokio::sync::mpsc;
 use tracing::error;
 
 /// The book of grants. Copies are the same book.
-#[derive(Clone, Default)]
-pub struct GrantBook(Arc<Mutex<Book>>);
+#[derive(Clone)]
+pub struct GrantBook {
+    book: Arc<Mutex<Book>>,
+    clock: Clock,
+}
 
 #[derive(Default)]
 struct Book {
     granted: BTreeMap<String, Granted>,
     versions: BTreeMap<Version, Arc<Manifest>>,
+    /// When a refused use of stored values was told last.
+    told: BTreeMap<Version, Timestamp>,
 }
+
+/// A refused use of stored values is told so often, for each version.
+const TOLD_EVERY_MS: u64 = 1000;
 
 impl Book {
     fn usable(&self, manifest: &Manifest) -> Grants {
@@ -28,9 +37,29 @@ impl Book {
 }
 
 impl GrantBook {
+    /// A book with nothing in it.
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { book: Arc::default(), clock }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether a refused use of stored values is to be told, or was just now.
+    pub(crate) fn may_tell(&self, version: Version) -> bool {
+        let (now, mut book) = (self.now(), self.book());
+        let told = book.told.get(&version).is_some_and(|told| now.ms_since(*told) < TOLD_EVERY_MS);
+        if !told && book.versions.contains_key(&version) {
+            book.told.insert(version, now);
+        }
+        !told
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         // Whole after every step, poisoned or not.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A version was loaded: from now on it may use what its manifest wants and is granted.
@@ -38,6 +67,7 @@ impl GrantBook {
         let loaded: BTreeSet<Version> = plugins.loaded().into_iter().map(|loaded| loaded.version).collect();
         let mut book = self.book();
         book.versions.retain(|known, _| loaded.contains(known));
+        book.told.retain(|known, _| loaded.contains(known));
         let usable = book.usable(&manifest);
         book.versions.insert(version, manifest);
         // Under the lock: who grants something else meanwhile comes after.

@@ -7,7 +7,7 @@ use crate::events::Events;
 use crate::grants::{GrantBook, tell_refusals};
 use crate::holds::Holds;
 use crate::prompts::PromptLibrary;
-use crate::shell::{self, BoardHandle, Parts, Performer, Sources, Writer};
+use crate::shell::{self, BoardHandle, Parts, Performer, Sources, ValueParts, Writer};
 use crate::start::Kept;
 use crate::{first_run, logging, metrics, say, token};
 use anyhow::{Context as _, Result};
@@ -123,7 +123,7 @@ async fn start(config: &Config) -> Result<Host> {
     let secrets = Arc::new(PhoneSecrets::new(&config.sip.realm));
     let mut board = Board::new(tenant.clone(), rand::random());
     let limits = HostLimits { memory_mib: config.plugins.memory_mib, step_cpu_ms: config.plugins.step_cpu_ms };
-    let grants = GrantBook::default();
+    let grants = GrantBook::new(clock);
     let failures = kept.set_up(&mut board, clock.now(), &plugins, (limits, &grants), &secrets).await?;
     let prompts = Arc::new(tokio::task::spawn_blocking(PromptLibrary::new).await??);
     kept.recordings(&prompts).await?;
@@ -194,6 +194,11 @@ fn performer(
         events: parts.events.clone(),
         keep,
         board: parts.board.clone(),
+        stored: ValueParts {
+            tenant: parts.tenant.clone(),
+            values: parts.rooms.values.clone(),
+            grants: parts.grants.clone(),
+        },
     })
 }
 

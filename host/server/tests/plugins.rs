@@ -3,10 +3,13 @@
 #![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 
 use anyhow::{Context as _, Result, ensure};
-use cordboard_trial::{Centre, HostOptions, binary, plugin};
+use cordboard_trial::{Centre, HostOptions, Wire, binary, plugin};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(30);
 
 fn code(answer: std::result::Result<Value, cordboard_trial::Problem>) -> String {
     answer.map_or_else(|problem| problem.code().to_owned(), |answer| answer.to_string())
@@ -125,6 +128,47 @@ fn where_unsigned_plugins_are_denied_only_those_of_trusted_keys_are_taken() -> R
     let taken = upload(&manifest, Some(&good))?.ok().context("signed by us")?;
     ensure!(taken["signed_by"] == json!({ "name": "us", "key": public }), "{taken}");
     Ok(())
+}
+
+#[test]
+fn stored_values_need_both_keys_and_outlive_call_and_restart() -> Result<()> {
+    let centre = Centre::ready()?;
+    let component = std::fs::read(plugin("probe-flow")?)?;
+    let wants = json!([{ "capability": "stored-values", "keys": 10, "bytes": 1000, "reason": "Counts calls." }]);
+    let manifest = manifest("counter", "cordboard:flow@0.1.0", json!({ "wants": wants, "other_config": true }));
+    let parts = [("component", component.as_slice()), ("manifest", manifest.as_slice())];
+    let uploaded = centre.api.try_upload(&parts)?.ok().context("it is taken")?;
+    centre.api.deploy("counter", uploaded["digest"].as_str().unwrap_or_default(), json!({}), &[])?;
+    centre.entry_point("counter", &["values"], "counter")?;
+
+    let first = told(&centre)?;
+    ensure!(first("loaded") == "Err(ValueError::NotGranted)", "{}", first("loaded"));
+    let quota = json!({ "stored_values": { "keys": 10, "bytes": 1000 } });
+    centre.api.put("/v1/plugins/counter/grants", quota)?;
+    let second = told(&centre)?;
+    ensure!(second("loaded") == "Ok(None)" && second("stored") == "Ok(())", "{}", second("stored"));
+    ensure!(second("large") == "Err(ValueError::Quota)" && second("removed") == "Ok(())", "{}", second("large"));
+    ensure!(told(&centre)?("loaded") == r#"Ok(Some("1"))"#, "kept from call to call");
+    let centre = centre.restart()?;
+    ensure!(told(&centre)?("loaded") == r#"Ok(Some("2"))"#, "and over a restart");
+    ensure!(centre.api.try_delete("/v1/plugins/counter/grants")?.is_ok(), "taken back");
+    ensure!(told(&centre)?("loaded") == "Err(ValueError::NotGranted)", "from the next use on");
+    Ok(())
+}
+
+/// What the counting flow reports in a call, by name.
+fn told(centre: &Centre) -> Result<impl Fn(&str) -> String> {
+    let mut events = centre.events()?;
+    let wire = Wire::open(centre.host.sip(), "+15550001")?;
+    let _call = wire.call("values")?;
+    let contact = events.call_of("+15550001", SOON)?;
+    events.wait_for("contact.ended", &contact, SOON)?;
+    let journal = centre.journal(&contact)?;
+    Ok(move |name: &str| {
+        let entry = journal.iter().find(|entry| entry.pointer("/args/name").is_some_and(|given| given == name));
+        let value = entry.and_then(|entry| entry.pointer("/args/value")).and_then(Value::as_str);
+        value.unwrap_or("nothing").to_owned()
+    })
 }
 
 #[test]

@@ -123,6 +123,8 @@ impl Tally {
             | Effect::Bridge(..)
             | Effect::Unbridge(..)
             | Effect::Lookup { .. }
+            | Effect::LoadValue { .. }
+            | Effect::StoreValue { .. }
             | Effect::Score(_)
             | Effect::KeepDecision(_)
             | Effect::Drained => {}

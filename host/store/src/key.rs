@@ -30,10 +30,12 @@ pub enum Table {
     DecisionIndex = 8,
     /// Journal frames by digest of a spilled value, and other things that don't fit elsewhere.
     Misc = 9,
+    /// Values that plugins store.
+    Value = 10,
 }
 
 /// Every table, in the order of their numbers.
-pub const TABLES: [Table; 9] = [
+pub const TABLES: [Table; 10] = [
     Table::Config,
     Table::Journal,
     Table::OpenJournal,
@@ -43,6 +45,7 @@ pub const TABLES: [Table; 9] = [
     Table::Shared,
     Table::DecisionIndex,
     Table::Misc,
+    Table::Value,
 ];
 
 /// A key as it is on disk: tenant, 0, table, name. The tenant's characters don't include 0, so that no tenant's keys

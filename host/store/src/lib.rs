@@ -40,6 +40,7 @@ pub mod records;
 pub mod rooms;
 pub mod sled_store;
 pub mod stream;
+pub mod values;
 pub mod watch;
 
 pub use batch::{Batch, Entry, Expect, Page, Seq};
@@ -56,4 +57,5 @@ pub use memory::MemoryStore;
 pub use records::{RecordFilter, RecordPage, Records};
 pub use rooms::{Item, Rooms, Written};
 pub use sled_store::{CompactReport, OnCorruption, SledOptions, SledStore, compact_offline};
+pub use values::{Quota, Stored, Values};
 pub use watch::{Change, Watch, Watched};

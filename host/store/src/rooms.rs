@@ -11,6 +11,7 @@ use crate::handle::Store;
 use crate::journals::{self, Journals};
 use crate::key::{Key, Table};
 use crate::records::{self, Records};
+use crate::values::Values;
 use cordboard_core::decision::Decision;
 use cordboard_core::ids::{ContactId, TenantId};
 use cordboard_core::record::ContactRecord;
@@ -32,6 +33,8 @@ pub struct Rooms {
     pub decisions: Decisions,
     /// Components, prompts, recordings.
     pub blobs: Blobs,
+    /// What plugins store.
+    pub values: Values,
     /// What the others are built on, with health and sizes.
     pub store: Store,
 }
@@ -85,6 +88,7 @@ impl Rooms {
             journals: Journals::new(store.clone()),
             records: Records::new(store.clone()),
             decisions: Decisions::new(store.clone()),
+            values: Values::new(store.clone()),
             blobs,
             store,
         }

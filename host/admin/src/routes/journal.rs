@@ -110,7 +110,7 @@ struct Entry {
 struct Outcome {
     /// When.
     at: Time,
-    /// `done`, `failed`, `attribute`, `answer`, `profile`, `chosen`, `enqueued` or `waited`.
+    /// `done`, `failed`, `attribute`, `answer`, `profile`, `chosen`, `enqueued`, `waited` or `value`.
     result: &'static str,
     /// The result; of `failed` an object with `error` and `detail`. Digits of a secret question are only counted.
     value: Value,

@@ -12,7 +12,8 @@ use crate::flow::{
     Address, Channel, ContactError, Profile, Prompt, Reply, Request, SkillRequirement, Treatment, WaitStatus,
 };
 use crate::ids::{
-    AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, LegId, LookupId, PlayId, QueueName, RunId, Version,
+    AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, LegId, LookupId, PlayId, QueueName, RunId, ValueId,
+    Version,
 };
 use crate::record::{ChoiceMade, EndReason, Offer, QueueVisit};
 use crate::replay::Entries;
@@ -134,6 +135,8 @@ pub(super) enum Parked {
     Pause,
     /// A directory.
     Lookup { lookup: LookupId, directory: DeploymentName, asked_at: Timestamp },
+    /// The store.
+    Value { ticket: ValueId },
     /// An agent, and then the end of the talk.
     Wait { treatment: Option<Treatment> },
 }
@@ -294,7 +297,11 @@ impl Contact {
                 | Parked::Wait { .. },
             ) => true,
             Some(
-                Parked::Speech(Speech::Play { .. }) | Parked::Durable { .. } | Parked::Answer | Parked::Lookup { .. },
+                Parked::Speech(Speech::Play { .. })
+                | Parked::Durable { .. }
+                | Parked::Answer
+                | Parked::Lookup { .. }
+                | Parked::Value { .. },
             )
             | None => false,
         }

@@ -3,7 +3,7 @@
 use crate::decision::{Decision, ScoreRequest};
 use crate::event::Event;
 use crate::flow::{Address, Channel, Prompt, RejectCause, Reply};
-use crate::ids::{AgentId, ContactId, DeploymentName, LegId, LookupId, PlayId, RunId, Version};
+use crate::ids::{AgentId, ContactId, DeploymentName, LegId, LookupId, PlayId, RunId, ValueId, Version};
 use crate::record::ContactRecord;
 use crate::replay::Entries;
 use crate::time::Timestamp;
@@ -145,6 +145,30 @@ pub enum Effect {
         value: String,
         /// How long.
         timeout_ms: u32,
+    },
+    /// Read a value that the plugin of this version stored. `ValueLoaded` follows.
+    LoadValue {
+        /// The reading's name.
+        ticket: ValueId,
+        /// For whom.
+        contact: ContactId,
+        /// Whose values.
+        version: Version,
+        /// Which.
+        key: String,
+    },
+    /// Store a value for the plugin of this version, or remove it. `ValueStored` follows.
+    StoreValue {
+        /// The writing's name.
+        ticket: ValueId,
+        /// For whom.
+        contact: ContactId,
+        /// Whose values.
+        version: Version,
+        /// Which.
+        key: String,
+        /// None: remove it.
+        value: Option<String>,
     },
     /// Ask a scorer. `Scored` follows.
     Score(ScoreRequest),

@@ -3,9 +3,10 @@
 use crate::agent::WantedState;
 use crate::config::{Agent, Deployment, EntryPoint, Queue, Settings};
 use crate::decision::ScoreAnswer;
-use crate::flow::{Address, LookupError, Profile, Request, RunEnd};
+use crate::flow::{Address, LookupError, Profile, Request, RunEnd, ValueError};
 use crate::ids::{
-    AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, LegId, LookupId, PlayId, QueueName, RunId, Version,
+    AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, LegId, LookupId, PlayId, QueueName, RunId, ValueId,
+    Version,
 };
 use crate::replay::Divergence;
 
@@ -76,6 +77,24 @@ pub enum Input {
         version: Option<Version>,
         /// What.
         result: Result<Option<Profile>, LookupError>,
+    },
+    /// A stored value was read; none: there is none.
+    ValueLoaded {
+        /// For whom.
+        contact: ContactId,
+        /// Which reading.
+        ticket: ValueId,
+        /// What.
+        result: Result<Option<String>, ValueError>,
+    },
+    /// A value is durable, or was not kept.
+    ValueStored {
+        /// For whom.
+        contact: ContactId,
+        /// Which writing.
+        ticket: ValueId,
+        /// What came of it.
+        result: Result<(), ValueError>,
     },
     /// A scorer answered, or failed for this reason.
     Scored {

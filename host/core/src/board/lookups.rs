@@ -94,6 +94,7 @@ fn asked(parked: Option<&Parked>, lookup: LookupId) -> Option<(DeploymentName, c
             | Parked::Say
             | Parked::Ask(_)
             | Parked::Pause
+            | Parked::Value { .. }
             | Parked::Wait { .. },
         )
         | None => None,

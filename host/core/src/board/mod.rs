@@ -42,6 +42,7 @@ mod talks;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod values;
 mod versions;
 mod view;
 mod views;
@@ -54,6 +55,7 @@ pub use migrating::Tally;
 pub use view::{AgentView, ContactView, DeploymentView, PlaceView, QueueFigures, QueueView};
 
 use crate::config::{Deployment, EntryPoint, Settings};
+use crate::flow::Reply;
 use crate::ids::{
     AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, LegId, LookupId, QueueName, TenantId, Version,
 };
@@ -182,6 +184,14 @@ impl Board {
             Input::Migrate(contact) => self.migrate(contact),
             Input::LookedUp { lookup, version, result } => self.looked_up(lookup, version, result),
             Input::Scored { decision, result } => self.scored(decision, result),
+            Input::ValueLoaded { contact, ticket, result } => {
+                let reply = result.map_or_else(Reply::ValueFailed, Reply::Value);
+                self.value_done(contact, ticket, reply);
+            }
+            Input::ValueStored { contact, ticket, result } => {
+                let reply = result.map_or_else(Reply::ValueFailed, |()| Reply::Done);
+                self.value_done(contact, ticket, reply);
+            }
             Input::JournalDurable { contact, frame } => self.journal_durable(contact, frame),
             Input::JournalLost { contact, frame } => self.journal_lost(contact, frame),
             Input::StoreHealth { healthy, reason } => self.store_health(healthy, reason),

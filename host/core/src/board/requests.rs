@@ -180,6 +180,8 @@ impl Board {
                 let drawn = draw(contact.seed, entry, &weights).map(Reply::Chosen);
                 contact.answer(out, entry, drawn.unwrap_or_else(|| invalid("all weights are 0")));
             }
+            Request::LoadValue(key) => self.load_value(id, entry, key),
+            Request::StoreValue(key, value) => self.store_value(id, entry, key, value),
             Request::Wait { waiting, treatment, timeout_ms } => self.wait(id, entry, waiting, treatment, timeout_ms),
             Request::Reject(cause) => self.refuse_person(id, entry, Close::Reject(cause)),
             Request::Redirect(target) => self.refuse_person(id, entry, Close::Redirect(target)),
@@ -209,6 +211,8 @@ impl Board {
             | Request::Ask(_)
             | Request::Pause { .. }
             | Request::Lookup { .. }
+            | Request::LoadValue(_)
+            | Request::StoreValue(..)
             | Request::Enqueue(_)
             | Request::Wait { .. }
             | Request::ContinueAs { .. } => self.answer_flow(id, entry, Reply::Failed(ContactError::Ended)),
@@ -328,6 +332,7 @@ impl Board {
                 let lookup = *lookup;
                 self.looked_up(lookup, None, Err(LookupError::Timeout));
             }
+            Some(Parked::Value { .. }) => contact.reply(&mut self.out, super::values::late()),
             Some(Parked::Wait { .. }) => self.wait_due(id),
             Some(Parked::Durable { .. } | Parked::Answer | Parked::Speech(_)) | None => {}
         }
@@ -336,7 +341,11 @@ impl Board {
 
 /// Whose result can carry the warning that the journal is nearly full: an attribute or a look-up has no such error.
 const fn may_warn(request: &Request) -> bool {
-    !is_last(request) && !matches!(request, Request::Attribute(_) | Request::Lookup { .. })
+    !is_last(request)
+        && !matches!(
+            request,
+            Request::Attribute(_) | Request::Lookup { .. } | Request::LoadValue(_) | Request::StoreValue(..)
+        )
 }
 
 /// What a flow may still do when its journal is full.

@@ -163,6 +163,7 @@ impl Contact {
                 | Parked::Speech(_)
                 | Parked::Pause
                 | Parked::Lookup { .. }
+                | Parked::Value { .. }
                 | Parked::Wait { .. },
             )
             | None => {}

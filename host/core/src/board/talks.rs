@@ -40,7 +40,14 @@ impl Board {
                     out.timers.cancel(&Timer::Call(id));
                     out.timers.cancel(&Timer::Announce(id));
                 }
-                Some(Parked::Durable { .. } | Parked::Answer | Parked::Pause | Parked::Lookup { .. }) | None => {}
+                Some(
+                    Parked::Durable { .. }
+                    | Parked::Answer
+                    | Parked::Pause
+                    | Parked::Lookup { .. }
+                    | Parked::Value { .. },
+                )
+                | None => {}
             },
             Driver::Safe(stage) => {
                 out.timers.cancel(&Timer::Call(id));

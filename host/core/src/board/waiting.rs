@@ -104,7 +104,8 @@ fn music(
             | Parked::Say
             | Parked::Ask(_)
             | Parked::Pause
-            | Parked::Lookup { .. } => None,
+            | Parked::Lookup { .. }
+            | Parked::Value { .. } => None,
         },
         Driver::Safe(SafeStage::Waiting) => of_queue(),
         Driver::Safe(SafeStage::Answering | SafeStage::Apology | SafeStage::Talking | SafeStage::Goodbye)

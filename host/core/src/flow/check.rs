@@ -11,6 +11,11 @@ const MAX_LIST_BYTES: usize = 512 * 1024;
 /// What is out of bounds, for `contact-error.invalid`.
 pub fn check(request: &Request) -> Result<(), String> {
     match request {
+        Request::LoadValue(key) | Request::StoreValue(key, None) => name_of("key", key, 128),
+        Request::StoreValue(key, Some(value)) => {
+            name_of("key", key, 128)?;
+            within("value", value.len(), 0, 8 * 1024)
+        }
         Request::Attribute(name) => name_of("attribute name", name, 128),
         Request::SetAttribute(name, value) => attribute(name, value),
         Request::Ring | Request::Answer | Request::StopPlaying | Request::Reject(_) | Request::Leave { .. } => Ok(()),

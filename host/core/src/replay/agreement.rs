@@ -18,7 +18,7 @@ pub enum Pending {
 ///
 /// The kind is equal, and: wording may differ (`say`, `ask`, `start-playing`), so may how long something lasts
 /// (`pause`, `wait`, a look-up's time-out); what was answered must mean the same option; what acts on the world, names
-/// a look-up, an attribute, a draw or a place is equal.
+/// a look-up, an attribute, a stored value, a draw or a place is equal.
 pub fn agrees(recorded: &Request, reply: &Reply, got: &Request) -> bool {
     // Refused for its arguments: with others it would not have been.
     if matches!(reply, Reply::Failed(ContactError::Invalid(_))) {
@@ -126,6 +126,10 @@ pub fn in_words(request: &Request) -> String {
             format!("{name} {} with {} attributes", shown(deployment), attributes.len())
         }
         Request::End(end) => format!("{name} {}", shown(&format!("{end:?}"))),
+        Request::LoadValue(key) => format!("{name} {}", shown(key)),
+        Request::StoreValue(key, value) => {
+            format!("{name} {} = {}", shown(key), value.as_deref().map_or("nothing", shown))
+        }
         Request::Ring
         | Request::Answer
         | Request::Say(_)

@@ -138,6 +138,14 @@ impl conversation::HostContact for Guest<FlowPort> {
         }
     }
 
+    async fn load(&mut self, _: Contact, key: String) -> Result<Result<Option<String>, t::ValueError>> {
+        Ok(c::loaded(self.call(Request::LoadValue(key)).await?.reply))
+    }
+
+    async fn store(&mut self, _: Contact, key: String, value: Option<String>) -> Result<Result<(), t::ValueError>> {
+        Ok(c::stored(self.call(Request::StoreValue(key, value)).await?.reply))
+    }
+
     async fn choose(&mut self, _: Contact, name: String, weights: Vec<u32>) -> Result<Result<u32, t::ContactError>> {
         Ok(c::chosen(self.call(Request::Choose { name, weights }).await?.reply))
     }

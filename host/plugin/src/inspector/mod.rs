@@ -192,7 +192,7 @@ impl Askable for InspectorWorld {
     ) -> BoxFuture<'a, wasmtime::Result<Result<Configured, String>>> {
         Box::pin(async move {
             let inspector = self.pre.instantiate_async(&mut *store).await?;
-            let selection = inspector.cordboard_inspector_guest().call_configure(store, &offered.to_vec()).await?;
+            let selection = inspector.cordboard_inspector_guest().call_configure(store, offered).await?;
             Ok(selection.map_err(bound::configure_error).and_then(|selection| {
                 let attributes = check::attributes(offered, &selection.attributes)?;
                 Ok(Configured { inspector, attributes, agreed: Agreed::new(selection)? })

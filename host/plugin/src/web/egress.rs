@@ -187,8 +187,12 @@ fn is_global_v4(address: Ipv4Addr) -> bool {
 /// Global unicast is 2000::/3; what is carved out of it, and what wraps an IPv4 address, isn't taken.
 fn is_global_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
-    let carved =
-        (a == 0x2001 && b < 0x0200) || (a == 0x2001 && b == 0x0db8) || a == 0x2002 || (a == 0x3fff && b < 0x1000);
+    let carved = match a {
+        0x2001 => b < 0x0200 || b == 0x0db8,
+        0x2002 => true,
+        0x3fff => b < 0x1000,
+        _ => false,
+    };
     a & 0xe000 == 0x2000 && !carved
 }
 

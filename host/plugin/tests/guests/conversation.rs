@@ -152,3 +152,25 @@ async fn who_is_there_is_no_entry() {
     assert!(ran.requests.is_empty());
     assert_eq!(ran.returned(), "00000000000000000000000001 Channel::Voice sip:ada@example.com");
 }
+
+#[tokio::test]
+async fn stored_values_come_back_and_their_errors_are_typed() {
+    let (host, version) = flow_host().await;
+    let board = |request: &Request| match request {
+        Request::LoadValue(_) => Reply::Value(Some("41".into())),
+        Request::StoreValue(_, Some(value)) if value == "42" => Reply::Done,
+        Request::StoreValue(_, Some(_)) => Reply::ValueFailed(cordboard_core::flow::ValueError::Quota),
+        Request::StoreValue(_, None) => Reply::Failed(ContactError::Ended),
+        _ => Reply::Done,
+    };
+    let ran = Run::new(&host, version, start("values", 1)).finish(board).await;
+    assert_eq!(ran.returned(), "counted");
+    for (what, expect) in [
+        ("loaded", r#"Ok(Some("41"))"#),
+        ("stored", "Ok(())"),
+        ("large", "Err(ValueError::Quota)"),
+        ("removed", r#"Err(ValueError::Unavailable("the person is gone"))"#),
+    ] {
+        assert_eq!(ran.reported(what), expect, "{what}");
+    }
+}

@@ -8,9 +8,11 @@ pub(crate) mod hibernation;
 mod legs;
 mod perform;
 mod scoring;
+mod values;
 mod writer;
 
 pub(crate) use perform::{Parts, Performer};
+pub(crate) use values::ValueParts;
 pub(crate) use writer::{Keep, Writer};
 
 use crate::clock::Clock;

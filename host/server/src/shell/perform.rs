@@ -1,6 +1,7 @@
 //! Effects, performed; and what signalling, media and flows report, put into the board's words.
 
 use super::legs::{Leg, Legs, Sdp};
+use super::values::ValueParts;
 use super::writer::Keep;
 use super::{BoardHandle, RunKey};
 use crate::events::Events;
@@ -50,6 +51,8 @@ pub(crate) struct Parts {
     pub keep: mpsc::UnboundedSender<Keep>,
     /// Back to the board.
     pub board: BoardHandle,
+    /// Stored values.
+    pub stored: ValueParts,
 }
 
 impl Performer {
@@ -65,6 +68,7 @@ impl Performer {
         }
     }
 
+    // tidy: long-function: an arm an effect, and nothing else.
     /// Does what the board wants.
     pub(super) fn perform(&mut self, effect: Effect) {
         match effect {
@@ -132,6 +136,12 @@ impl Performer {
             }
             Effect::Lookup { lookup, version, kind, value, timeout_ms, .. } => {
                 self.look_up(lookup, version, kind, value, timeout_ms);
+            }
+            Effect::LoadValue { ticket, contact, version, key } => {
+                super::values::load(&self.parts, contact, ticket, version, key);
+            }
+            Effect::StoreValue { ticket, contact, version, key, value } => {
+                super::values::store(&self.parts, contact, ticket, version, (key, value));
             }
             Effect::Score(request) => super::scoring::score(&self.parts, request),
             Effect::Journal { contact, frame, bytes, sync } => {

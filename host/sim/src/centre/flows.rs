@@ -196,7 +196,9 @@ impl Flow {
             | Reply::Answer(_)
             | Reply::Profile(_)
             | Reply::LookupFailed(_)
-            | Reply::Chosen(_) => {}
+            | Reply::Chosen(_)
+            | Reply::Value(_)
+            | Reply::ValueFailed(_) => {}
         }
     }
 

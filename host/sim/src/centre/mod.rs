@@ -256,6 +256,15 @@ impl<'a> Centre<'a> {
             Effect::Lookup { lookup, version, value, timeout_ms, .. } => {
                 self.look_up(*lookup, *version, value, *timeout_ms);
             }
+            // Nothing is kept here: what was stored is forgotten.
+            Effect::LoadValue { ticket, contact, .. } => {
+                let input = Input::ValueLoaded { contact: *contact, ticket: *ticket, result: Ok(None) };
+                self.note(1, Happening::Input(Box::new(input)));
+            }
+            Effect::StoreValue { ticket, contact, .. } => {
+                let input = Input::ValueStored { contact: *contact, ticket: *ticket, result: Ok(()) };
+                self.note(1, Happening::Input(Box::new(input)));
+            }
             Effect::Score(request) => self.score(request),
             Effect::Journal { contact, frame, sync: true, .. } => self.store(*contact, *frame),
             Effect::Journal { sync: false, .. }

@@ -195,6 +195,8 @@ fn fits(request: &Request, reply: &Reply) -> bool {
         Reply::Chosen(_) => matches!(request, Request::Choose { .. }),
         Reply::Enqueued => matches!(request, Request::Enqueue(_)),
         Reply::Waited(_) => matches!(request, Request::Wait { .. }),
+        Reply::Value(_) => matches!(request, Request::LoadValue(_)),
+        Reply::ValueFailed(_) => matches!(request, Request::LoadValue(_) | Request::StoreValue(..)),
         Reply::Done => !matches!(
             request,
             Request::Attribute(_)
@@ -203,6 +205,7 @@ fn fits(request: &Request, reply: &Reply) -> bool {
                 | Request::Choose { .. }
                 | Request::Enqueue(_)
                 | Request::Wait { .. }
+                | Request::LoadValue(_)
         ),
     }
 }

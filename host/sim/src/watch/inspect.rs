@@ -15,6 +15,7 @@ const TIDY_MS: u64 = 5_000;
 /// How long a prompt of the centre's flows may last, at most.
 const SPOKEN_WITHIN_MS: u64 = 660_000;
 /// How long the store may take before an act.
+const VALUE_WITHIN_MS: u64 = 10_000;
 const STORED_WITHIN_MS: u64 = 20_000;
 
 impl Watch {
@@ -148,6 +149,8 @@ impl Watch {
                 Request::Wait { timeout_ms, .. } => u64::from(*timeout_ms) + 40_000,
                 Request::Lookup { timeout_ms, .. } => u64::from(*timeout_ms),
                 Request::Pause { duration_ms } => u64::from(*duration_ms),
+                Request::LoadValue(_) => VALUE_WITHIN_MS,
+                Request::StoreValue(..) => STORED_WITHIN_MS + VALUE_WITHIN_MS,
                 request if request.acts() => STORED_WITHIN_MS,
                 request => {
                     let leg = self.legs.get(&contact.leg);

@@ -209,6 +209,7 @@ impl Watch {
         Ok(())
     }
 
+    // tidy: long-function: an arm an input.
     fn input(&mut self, input: &Input) -> Held {
         match input {
             Input::LegOffered(offer) => {
@@ -264,6 +265,8 @@ impl Watch {
             | Input::SetAttribute { .. }
             | Input::Migrate(_)
             | Input::Hibernate { .. }
+            | Input::ValueLoaded { .. }
+            | Input::ValueStored { .. }
             | Input::PutEntryPoint(_)
             | Input::RemoveEntryPoint(_) => {}
         }
@@ -346,6 +349,7 @@ impl Watch {
                 let fresh = self.lookups.insert(*lookup, (*contact, *version)).is_none();
                 holds(fresh, "a name is used once", || format!("look-up {lookup}"))
             }
+            Effect::LoadValue { version, .. } | Effect::StoreValue { version, .. } => self.usable(*version),
             Effect::Score(request) => self.ask_scorer(request),
             Effect::Journal { contact, frame, bytes, sync } => self.frame(*contact, *frame, bytes, *sync),
             Effect::KeepDecision(decision) => self.decision(decision),

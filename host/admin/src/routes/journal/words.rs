@@ -3,7 +3,7 @@
 
 use cordboard_core::flow::{
     Answer, ContactError, FlowEnd, LookupError, Place, Prompt, PromptPart, Question, RejectCause, Reply, Request,
-    SkillRequirement, TalkEnd, TypeAhead, WaitStatus,
+    SkillRequirement, TalkEnd, TypeAhead, ValueError, WaitStatus,
 };
 use cordboard_core::journal::External;
 use serde_json::{Value, json};
@@ -47,6 +47,8 @@ pub(super) fn request(request: &Request) -> Value {
             let (reason, detail) = flow_end(end);
             json!({ "reason": reason, "detail": detail })
         }
+        Request::LoadValue(key) => json!({ "key": key }),
+        Request::StoreValue(key, value) => json!({ "key": key, "value": value }),
     }
 }
 
@@ -69,6 +71,8 @@ pub(super) fn reply(reply: &Reply) -> (&'static str, Value) {
         Reply::Chosen(index) => ("chosen", json!({ "index": index })),
         Reply::Enqueued => ("enqueued", Value::Null),
         Reply::Waited(status) => ("waited", waited(status)),
+        Reply::Value(value) => ("value", json!(value)),
+        Reply::ValueFailed(error) => ("failed", value_error(error)),
     }
 }
 
@@ -175,6 +179,17 @@ fn lookup_error(error: &LookupError) -> Value {
         LookupError::Ended => ("ended", None),
         LookupError::Invalid(text) => ("invalid", Some(text)),
         LookupError::Other(text) => ("other", Some(text)),
+    };
+    json!({ "error": name, "detail": detail })
+}
+
+fn value_error(error: &ValueError) -> Value {
+    let (name, detail) = match error {
+        ValueError::Quota => ("quota", None),
+        ValueError::NotGranted => ("not-granted", None),
+        ValueError::Unavailable(text) => ("unavailable", Some(text)),
+        ValueError::Invalid(text) => ("invalid", Some(text)),
+        ValueError::Other(text) => ("other", Some(text)),
     };
     json!({ "error": name, "detail": detail })
 }

@@ -16,6 +16,7 @@ mod sleeping;
 mod speech;
 mod talks;
 mod tidying;
+mod values;
 mod versions;
 
 use super::{Board, Effect, Input, LegOffer, LegSource};

@@ -54,6 +54,7 @@ impl bindings::exports::cordboard::flow::guest::Guest for Probe {
             "config" => return config(&contact),
             "who" => return who(&contact),
             tour if tour.starts_with("tour") => return tour::run(&contact, tour),
+            "values" => return values(&contact),
             _ => return steps(&contact, behaviour.parse().unwrap_or(1)),
         };
         Ok(EndReason::Completed)
@@ -218,6 +219,17 @@ fn config(contact: &Contact) -> Result<EndReason, String> {
     report(contact, "missing", &store::get("nothing").ok().flatten())?;
     report(contact, "all", &store::get_all().map(|all| all.len()).ok())?;
     Ok(EndReason::Completed)
+}
+
+/// Counts its runs in a stored value, and reports what it was told.
+fn values(contact: &Contact) -> Result<EndReason, String> {
+    let count = contact.load("runs");
+    report(contact, "loaded", &count)?;
+    let next = count.ok().flatten().and_then(|count| count.parse::<u32>().ok()).unwrap_or(0) + 1;
+    report(contact, "stored", &contact.store("runs", Some(&next.to_string())))?;
+    report(contact, "large", &contact.store("large", Some(&"x".repeat(8000))))?;
+    report(contact, "removed", &contact.store("nothing", None))?;
+    Ok(EndReason::Other("counted".into()))
 }
 
 fn who(contact: &Contact) -> Result<EndReason, String> {

@@ -133,6 +133,8 @@ fn misfit(wanted: &str, reply: &Reply) -> String {
         Reply::Chosen(_) => "a draw",
         Reply::Enqueued => "a place",
         Reply::Waited(_) => "a wait's end",
+        Reply::Value(_) => "a value",
+        Reply::ValueFailed(_) => "a failed value",
     };
     tracing::error!(wanted, got, "a reply doesn't fit its request");
     "fault of the host".into()
@@ -148,7 +150,9 @@ fn unfit<T>(wanted: &str, reply: &Reply) -> Result<T, t::ContactError> {
         | Reply::LookupFailed(_)
         | Reply::Chosen(_)
         | Reply::Enqueued
-        | Reply::Waited(_) => Err(t::ContactError::Other(misfit(wanted, reply))),
+        | Reply::Waited(_)
+        | Reply::Value(_)
+        | Reply::ValueFailed(_) => Err(t::ContactError::Other(misfit(wanted, reply))),
     }
 }
 
@@ -204,7 +208,46 @@ pub(super) fn looked_up(reply: Reply) -> Result<Option<t::Profile>, t::LookupErr
         | Reply::Answer(_)
         | Reply::Chosen(_)
         | Reply::Enqueued
-        | Reply::Waited(_) => Err(t::LookupError::Other(misfit("a profile", &reply))),
+        | Reply::Waited(_)
+        | Reply::Value(_)
+        | Reply::ValueFailed(_) => Err(t::LookupError::Other(misfit("a profile", &reply))),
+    }
+}
+
+pub(super) fn loaded(reply: Reply) -> Result<Option<String>, t::ValueError> {
+    if let Reply::Value(value) = reply { Ok(value) } else { Err(value_failed("a value", &reply)) }
+}
+
+pub(super) fn stored(reply: Reply) -> Result<(), t::ValueError> {
+    if matches!(reply, Reply::Done) { Ok(()) } else { Err(value_failed("done", &reply)) }
+}
+
+fn value_failed(wanted: &str, reply: &Reply) -> t::ValueError {
+    match reply {
+        Reply::ValueFailed(error) => match error.clone() {
+            core::ValueError::Quota => t::ValueError::Quota,
+            core::ValueError::NotGranted => t::ValueError::NotGranted,
+            core::ValueError::Unavailable(text) => t::ValueError::Unavailable(text),
+            core::ValueError::Invalid(text) => t::ValueError::Invalid(text),
+            core::ValueError::Other(text) => t::ValueError::Other(text),
+        },
+        Reply::Failed(core::ContactError::Ended | core::ContactError::TakenOver) => {
+            t::ValueError::Unavailable("the person is gone".into())
+        }
+        Reply::Failed(core::ContactError::Invalid(text)) => t::ValueError::Invalid(text.clone()),
+        Reply::Failed(
+            core::ContactError::NotNow(text) | core::ContactError::Limit(text) | core::ContactError::Other(text),
+        ) => t::ValueError::Other(text.clone()),
+        Reply::Failed(core::ContactError::InterruptedConnected) => t::ValueError::Other("interrupted".into()),
+        Reply::Done
+        | Reply::Attribute(_)
+        | Reply::Answer(_)
+        | Reply::Profile(_)
+        | Reply::LookupFailed(_)
+        | Reply::Chosen(_)
+        | Reply::Enqueued
+        | Reply::Waited(_)
+        | Reply::Value(_) => t::ValueError::Other(misfit(wanted, reply)),
     }
 }
 
