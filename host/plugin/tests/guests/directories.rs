@@ -111,8 +111,14 @@ async fn a_name_that_leads_to_this_machine_is_not_followed() {
     let name = "crm.localhost";
     let rules = [EgressRule { host: name.into(), private: false, ..rule(web.port) }];
     host.load(version, spec_with_egress("probe-crm", &[], &rules)).await.unwrap();
-    unavailable(ask(&host, version, "get", &format!("{name}:{}/1001", web.port)).await, "");
+    let key = format!("{name}:{}/1001", web.port);
+    unavailable(ask(&host, version, "get", &key).await, "IpProhibited");
     assert_eq!(web.requests(), 0);
+    let told = host.refusals().unwrap().recv().await.unwrap();
+    assert!(told.detail.contains("leads to") && told.detail.contains("not a global address"), "{}", told.detail);
+    let private = EgressRule { host: name.into(), ..rule(web.port) };
+    assert!(host.grant(version, granted(&[private])).unwrap());
+    assert!(ask(&host, version, "get", &key).await.unwrap().is_some(), "granted as such");
 }
 
 #[tokio::test]

@@ -69,6 +69,7 @@ struct World_ {
     /// Rehearsals, and the entry each is to come to while it is awaited.
     rehearsals: BTreeMap<(ContactId, RunId), Option<u64>>,
     lookups: Vec<LookupId>,
+    values: Vec<Input>,
     decisions: Vec<(DecisionId, usize, usize)>,
     unsynced: Vec<(ContactId, u64)>,
     begun: BTreeSet<ContactId>,
@@ -90,6 +91,7 @@ impl World_ {
             runs: BTreeMap::new(),
             rehearsals: BTreeMap::new(),
             lookups: vec![],
+            values: vec![],
             decisions: vec![],
             unsynced: vec![],
             begun: BTreeSet::new(),
@@ -147,6 +149,14 @@ impl World_ {
                 }
                 Effect::Play { leg, play, .. } => self.plays.push((leg, play)),
                 Effect::Lookup { lookup, .. } => self.lookups.push(lookup),
+                Effect::LoadValue { ticket, contact, .. } => {
+                    let result = Ok(None);
+                    self.values.push(Input::ValueLoaded { contact, ticket, result });
+                }
+                Effect::StoreValue { ticket, contact, .. } => {
+                    let result = Err(crate::flow::ValueError::Quota);
+                    self.values.push(Input::ValueStored { contact, ticket, result });
+                }
                 Effect::Score(request) => {
                     self.decisions.push((request.decision, request.contacts.len(), request.agents.len()));
                 }
@@ -254,7 +264,7 @@ impl World_ {
         };
         let treatment = Treatment { music: None, announce_position_every_ms: 5_000 };
         let billing = QueueRequest { queue: "billing".into(), priority: 5, skills: vec![need("billing", 3)] };
-        match what % 24 {
+        match what % 26 {
             0 => Request::Answer,
             1 => Request::Ring,
             2 => Request::Reject(RejectCause::Busy),
@@ -278,6 +288,8 @@ impl World_ {
             20 => Request::ContinueAs { deployment: "reception".into(), attributes: vec![("n".into(), "1".into())] },
             21 => Request::SetAttribute("tier".into(), what.to_string()),
             22 => Request::Attribute("tier".into()),
+            23 => Request::LoadValue("k".into()),
+            24 => Request::StoreValue("k".into(), Some("v".into())),
             _ => Request::End(FlowEnd::Completed),
         }
     }
@@ -375,6 +387,10 @@ impl World_ {
             }
             Step::Ended(number, how) => self.ended(number, how),
             Step::LookedUp(number, found) => {
+                if !self.values.is_empty() {
+                    let answer = self.values.swap_remove(usize::from(number) % self.values.len());
+                    self.give(answer);
+                }
                 if let Some(lookup) = pick(&self.lookups, number) {
                     self.lookups.retain(|known| *known != lookup);
                     let result = if found { Ok(Some(Profile::default())) } else { Err(LookupError::Busy) };

@@ -53,7 +53,7 @@ impl bindings::exports::cordboard::inspector::guest::Guest for Probe {
             "unknown-rule" => findings.iter_mut().for_each(|finding| finding.rule = "other".into()),
             "unknown-turn" => findings.iter_mut().for_each(|finding| finding.turn = 9999),
             "span" => findings.iter_mut().for_each(|finding| finding.span = Some(Span { start: 0, end: u32::MAX })),
-            "flood" => findings = vec![found(&turns[0]).unwrap_or_else(|| plain(&turns[0])); 65],
+            "flood" => findings = turns.iter().cycle().take(65).map(plain).collect(),
             "nan" => emotions = vec![Emotion { speaker: Speaker::Agent, numbers: vec![f32::NAN] }],
             "huge" => findings.iter_mut().for_each(|finding| finding.note = Some("x".repeat(5 << 20))),
             "trap" => trap(),
