@@ -7,6 +7,8 @@
 mod decision;
 #[path = "bench/flows.rs"]
 mod flows;
+#[path = "bench/replays.rs"]
+mod replays;
 #[path = "bench/scores.rs"]
 mod scores;
 #[path = "bench/upload.rs"]
@@ -83,6 +85,9 @@ fn main() -> ExitCode {
         decision::webhook(call_us).await;
         scores::scorer(&host, load(&host, "skills-scorer").await).await;
         flows::parked(&host, probe).await;
+        replays::per_entry(&host, probe).await;
+        replays::waking(&host, probe).await;
+        replays::moving(&host, probe).await;
         upload::upload().await;
     });
     ExitCode::SUCCESS

@@ -16,7 +16,8 @@ const CALLS: usize = 40;
 
 /// A centre whose probe is deployed as `tour`, in this mode.
 fn centre(config: &str, mode: &str) -> Result<(Centre, String)> {
-    let centre = Centre::start(HostOptions { config: config.into(), ..HostOptions::default() })?;
+    let sip = "calls_per_second = 1000\n".into();
+    let centre = Centre::start(HostOptions { config: config.into(), sip, ..HostOptions::default() })?;
     centre.queue(SUPPORT, json!({}))?;
     centre.api.upload("probe-flow")?;
     let version = deploy(&centre, "tour", mode, false)?;
@@ -194,7 +195,7 @@ fn a_look_up_in_flight_finishes_first_and_a_hang_up_leaves_nothing_behind() -> R
     deploy(&centre, "tour", "plain", false)?;
     centre.api.until("/v1/status", SOON, |status| {
         let flows = status["loaded"].as_array().into_iter().flatten().filter(|loaded| loaded["world"] == "flow");
-        flows.map(|loaded| loaded["live_instances"].as_u64().unwrap_or(1)).sum::<u64>() == 0
+        flows.map(|loaded| loaded["uses"].as_u64().unwrap_or(1)).sum::<u64>() == 0
     })?;
     Ok(())
 }
@@ -206,7 +207,7 @@ fn a_flow_that_waits_sleeps_and_wakes_with_the_next_key() -> Result<()> {
     let wire = Wire::open(centre.host.sip(), "+15570001")?;
     let (call, contact) = tour(&wire, &mut events, "+15570001", "tour-ask")?;
     centre.api.until(&format!("/v1/contacts/{contact}"), SOON, |view| view["asleep"] == true)?;
-    centre.api.until("/v1/status", SOON, |status| status["loaded"][0]["live_instances"] == 0)?;
+    centre.api.until("/v1/status", SOON, |status| status["loaded"][0]["uses"] == 0)?;
     call.rtp.press("1");
     events.wait(SOON, |told| told.contact() == contact && told.text("/value") == "balance")?;
     call.rtp.press("9");
