@@ -234,7 +234,8 @@ pub enum What {
         /// Contacts that go on with the one before.
         still_running: u32,
     },
-    /// The last contact of a version that no deployment serves is gone.
+    /// The last contact of a version that no deployment serves is gone. It may stay loaded, to step in for the one that
+    /// serves.
     VersionIdle {
         /// Which.
         version: Version,

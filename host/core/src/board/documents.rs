@@ -63,6 +63,9 @@ impl Board {
             }
         }
         if let Some(replaced) = replaced {
+            if replaced.version != version {
+                self.idle(replaced.version);
+            }
             self.retire(replaced.version);
             replaced.previous.into_iter().for_each(|previous| self.retire(previous));
         }
@@ -72,6 +75,7 @@ impl Board {
         if let Some(before) = self.deployments.remove(name) {
             self.call_off(name);
             self.moves.forget(name);
+            self.idle(before.version);
             self.retire(before.version);
             before.previous.into_iter().for_each(|previous| self.retire(previous));
         }

@@ -21,8 +21,17 @@ impl Board {
         });
         if left == 0 {
             self.pins.remove(&version);
+            self.idle(version);
         }
         self.retire(version);
+    }
+
+    /// Tells that no contact runs a version and no deployment serves it, if that is so. It may stay loaded, to step in.
+    pub(super) fn idle(&mut self, version: Version) {
+        let serves = self.deployments.values().any(|deployment| deployment.version == version);
+        if !serves && self.pinned(version) == 0 && self.loaded.contains(&version) {
+            self.out.tell(None, What::VersionIdle { version });
+        }
     }
 
     /// Keeps a version loaded that no contact is pinned to: a rehearsal's, or a contact's earlier one.
@@ -52,7 +61,6 @@ impl Board {
     /// Unloads a version that nothing needs.
     pub(super) fn retire(&mut self, version: Version) {
         if !self.needs(version) && self.loaded.remove(&version) {
-            self.out.tell(None, What::VersionIdle { version });
             self.out.push(Effect::UnloadVersion(version));
         }
     }

@@ -35,6 +35,22 @@ fn calls_finish_on_the_version_they_began_with() {
 }
 
 #[test]
+fn rule_16_what_served_before_stays_loaded_to_step_in() {
+    let mut desk = Desk::new();
+    let old = desk.answered_call();
+    let next = |n| Deployment { previous: Some(version(n - 1)), ..deployment("reception", World::Flow, n) };
+    desk.give(Input::PutDeployment(next(2)));
+    desk.taken();
+    desk.returns(old, FlowEnd::Completed);
+    assert!(desk.told().contains(&&What::VersionIdle { version: version(1) }), "nobody runs it");
+    assert!(unloaded(&desk).is_empty(), "but it could step in");
+    desk.give(Input::PutDeployment(next(3)));
+    assert_eq!(unloaded(&desk), [version(1)]);
+    desk.give(Input::RemoveDeployment(deployment_name("reception")));
+    assert_eq!(unloaded(&desk), [version(1), version(3), version(2)]);
+}
+
+#[test]
 fn a_version_nobody_uses_goes_at_once_and_comes_back() {
     let mut desk = Desk::new();
     desk.give(Input::PutDeployment(deployment("reception", World::Flow, 2)));

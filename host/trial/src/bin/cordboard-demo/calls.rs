@@ -153,11 +153,14 @@ pub(crate) async fn hot_swap(stage: &mut Stage) -> Result<()> {
         kept && first != second,
         format!("{}, {} deployed meanwhile", short(&first), short(&second)),
     );
-    let unloaded = idle.and_then(|_| {
-        let loaded = |status: &Value| status.get("loaded").map(ToString::to_string).unwrap_or_default();
-        stage.centre.api.until("/v1/status", SOON, |status| !loaded(status).contains(&first))
+    let resting = idle.and_then(|_| {
+        let rests = |loaded: &Value| loaded.get("version") == Some(&json!(first)) && loaded.get("uses") == Some(&json!(0));
+        stage.centre.api.until("/v1/status", SOON, |status| {
+            status.get("loaded").and_then(Value::as_array).is_some_and(|loaded| loaded.iter().any(rests))
+        })
     });
-    stage.checks.add("call 3: the old version is unloaded with its last call", unloaded.map(|_| String::new()));
+    let claim = "call 3: the old version rests after its last call, ready to step in for the new one";
+    stage.checks.add(claim, resting.map(|_| String::new()));
 
     stage.events.forget();
     let next = stage.dial().await?;

@@ -110,7 +110,7 @@ fn words(told: &Told) -> Option<(&'static str, String)> {
             )
         }
         "deployment.version-idle" => {
-            ("host", format!("the last contact of version {} is gone: it is unloaded", short(told.text("/version"))))
+            ("host", format!("the last contact of version {} is gone", short(told.text("/version"))))
         }
         _ => return None,
     })
