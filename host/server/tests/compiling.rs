@@ -59,7 +59,7 @@ async fn a_plugin_that_takes_for_ever_to_compile_is_given_up_and_a_kill_leaves_n
     let config = "[plugins]\ncompile_timeout_s = 6\n".to_owned();
     let centre = Centre::start(HostOptions { config, ..HostOptions::default() })?;
     let digest = upload(&centre, &bomb())?;
-    let body = json!({ "plugin": digest, "config": {}, "egress": [] });
+    let body = json!({ "plugin": digest, "config": {} });
     let refused = centre.api.try_put("/v1/deployments/bomb", &body)?;
     ensure!(refused.as_ref().is_err_and(|problem| problem.code() == "compile-timeout"), "{refused:?}");
     ensure!(children(centre.host.pid()).is_empty(), "its compiler is gone");

@@ -342,6 +342,10 @@ fn rehearsals() {
         false
     });
     assert!(other.is_some(), "another version was tried than is deployed");
+}
+
+#[test]
+fn rehearsals_of_who_is_busy_or_gone() {
     let mut rehearsal = None;
     let busy = break_versions(|effects| {
         let reply = effects.iter().find_map(|effect| match effect {

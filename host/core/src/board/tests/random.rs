@@ -348,15 +348,17 @@ impl World_ {
         self.give(Input::FlowEnded { contact, run, end });
     }
 
+    fn at_contact(&mut self, number: u16, act: impl FnOnce(ContactId) -> Input) {
+        let ids: Vec<_> = self.desk.board.contacts().iter().map(|view| view.id).collect();
+        if let Some(contact) = pick(&ids, number) {
+            self.give(act(contact));
+        }
+    }
+
     fn step(&mut self, step: Step) {
         match step {
             Step::Rehearsed(number, how) => self.rehearsed(number, how),
-            Step::Migrate(number) => {
-                let ids: Vec<_> = self.desk.board.contacts().iter().map(|view| view.id).collect();
-                if let Some(contact) = pick(&ids, number) {
-                    self.give(Input::Migrate(contact));
-                }
-            }
+            Step::Migrate(number) => self.at_contact(number, Input::Migrate),
             Step::Hibernate(at_most) => self.hibernate(at_most),
             Step::Call(to) => {
                 let leg = self.desk.offer_leg("555", if to < 230 { "100" } else { "112" });
@@ -407,16 +409,11 @@ impl World_ {
             Step::Store(healthy) => self.give(Input::StoreHealth { healthy, reason: "disk".into() }),
             Step::Agent(which, what) => self.agent(which, what),
             Step::Document(what) => self.document(what),
-            Step::Operator(number, end) => {
-                let ids: Vec<_> = self.desk.board.contacts().iter().map(|view| view.id).collect();
-                if let Some(contact) = pick(&ids, number) {
-                    self.give(if end {
-                        Input::EndContact(contact)
-                    } else {
-                        Input::SetAttribute { contact, name: "vip".into(), value: "1".into() }
-                    });
-                }
-            }
+            Step::Operator(number, true) => self.at_contact(number, Input::EndContact),
+            Step::Operator(number, false) => self.at_contact(number, |contact| {
+                let (name, value) = ("vip".into(), "1".into());
+                Input::SetAttribute { contact, name, value }
+            }),
             Step::Pass(ms) => {
                 self.desk.pass(ms.into());
                 self.look();

@@ -154,7 +154,8 @@ pub(crate) async fn hot_swap(stage: &mut Stage) -> Result<()> {
         format!("{}, {} deployed meanwhile", short(&first), short(&second)),
     );
     let resting = idle.and_then(|_| {
-        let rests = |loaded: &Value| loaded.get("version") == Some(&json!(first)) && loaded.get("uses") == Some(&json!(0));
+        let rests =
+            |loaded: &Value| loaded.get("version") == Some(&json!(first)) && loaded.get("uses") == Some(&json!(0));
         stage.centre.api.until("/v1/status", SOON, |status| {
             status.get("loaded").and_then(Value::as_array).is_some_and(|loaded| loaded.iter().any(rests))
         })
