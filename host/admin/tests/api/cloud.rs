@@ -144,7 +144,7 @@ fn check(number: u64, micros: u64, text: &str) {
             types.insert(*kind);
         }
     }
-    assert_eq!(types.len(), 25, "each type is told by one variant only");
+    assert_eq!(types.len(), 28, "each type is told by one variant only");
 }
 
 #[test]
