@@ -12,7 +12,7 @@ use crate::dialer::DialerProgram;
 use crate::engine::{self, Capacity, Ticker};
 use crate::error::{HostError, LoadError, UploadError};
 use crate::flow::{self, FlowHandle, FlowMessage, FlowPort, FlowStart, Places, Program};
-use crate::guest::Guest;
+use crate::guest::{Crowd, Guest};
 use crate::inspector::InspectorProgram;
 use crate::scorer::ScorerProgram;
 use crate::verify::{self, PluginInfo, World};
@@ -40,6 +40,7 @@ struct Inner {
     flow_slots: Arc<Semaphore>,
     rehearsal_slots: Arc<Semaphore>,
     flow_memory: Arc<AtomicU64>,
+    crowd: Arc<Crowd>,
     workshop: Arc<Workshop>,
     compile_turn: Arc<Semaphore>,
     teller: mpsc::Sender<RefusedUse>,
@@ -148,6 +149,7 @@ impl PluginHost {
             versions: Mutex::default(),
             flow_slots: Arc::new(Semaphore::new(capacity.flow_instances as usize)),
             flow_memory: Arc::default(),
+            crowd: Arc::new(Crowd::new(settings.guest_threads)),
             rehearsal_slots: Arc::new(Semaphore::new(engine::REHEARSALS)),
             workshop: Workshop::new(&engine, &settings)?,
             compile_turn: Arc::new(Semaphore::new(1)),

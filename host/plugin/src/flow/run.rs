@@ -5,7 +5,7 @@ use super::port::{Mode, Parted};
 use super::{ContactHandle, FlowHandle, FlowMessage, FlowPort, FlowStart, Places, RunCost};
 use crate::bindings::flow_0_1_0::{FlowPre, flow_end};
 use crate::config::Limits;
-use crate::guest::{Birth, CpuSpent, Guest, LogLevel, LogSink, Meter, SeededRandom, StepDeadline, VirtualClock};
+use crate::guest::{Birth, CpuSpent, Crowd, Guest, LogLevel, LogSink, Meter, SeededRandom, StepDeadline, VirtualClock};
 use crate::guest::{metered, shortened};
 use cordboard_core::board::Rehearsal;
 use cordboard_core::flow::{Address, Channel, RunEnd};
@@ -43,6 +43,8 @@ pub(crate) struct Program {
     pub(crate) config: Arc<[(String, String)]>,
     /// Linear memory of all flows, in bytes.
     pub(crate) memory: Arc<AtomicU64>,
+    /// All flows that run on the same threads.
+    pub(crate) crowd: Arc<Crowd>,
 }
 
 /// An instance, and what it holds: its place, and its version in memory.
@@ -324,6 +326,7 @@ impl Program {
         let birth = Birth { limits, step_cpu_ms, max_cpu_ms, clock, random, sink, config, role };
         let mut store = Guest::store(&self.engine, birth);
         store.data_mut().count_memory_in(Arc::clone(&self.memory));
+        store.data().meter.joins(Arc::clone(&self.crowd));
         store
     }
 }

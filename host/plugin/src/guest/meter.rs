@@ -6,8 +6,8 @@
 use rustix::time::{ClockId, clock_gettime};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 /// A guest gives way to others after so long, in nanoseconds.
@@ -39,6 +39,32 @@ impl From<Exceeded> for wasmtime::Error {
     }
 }
 
+/// So long a step may take in any case, in milliseconds, if its own limit is no shorter.
+const LEAST_STEP_MS: u32 = 10;
+/// When many take long at once, all that loop are over within about this CPU time of each guest thread.
+const CROWD_CPU_MS: u32 = 600;
+
+/// Those whose step takes long, on threads that they share. A version that loops loops for many contacts at once: each of
+/// them, and whoever waits behind them, must be on the next rung soon.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    threads: u32,
+    taking_long: AtomicU32,
+}
+
+impl Crowd {
+    pub(crate) fn new(threads: usize) -> Self {
+        Self { threads: u32::try_from(threads).unwrap_or(u32::MAX).max(1), taking_long: AtomicU32::new(0) }
+    }
+
+    /// What a step may take now, of what it may alone.
+    fn share_ms(&self, alone_ms: u32) -> u32 {
+        let together = CROWD_CPU_MS.saturating_mul(self.threads);
+        let share = together / self.taking_long.load(Relaxed).max(1);
+        share.max(LEAST_STEP_MS).min(alone_ms)
+    }
+}
+
 /// Whether the guest's slice of this poll is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slice {
@@ -53,6 +79,8 @@ pub(crate) struct Meter {
     /// A replay is one step with a budget of its own; 0 when it is over.
     replay_cpu_ms: AtomicU32,
     max_cpu_ms: Option<u32>,
+    crowd: OnceLock<Arc<Crowd>>,
+    takes_long: AtomicBool,
     poll_began_ns: AtomicU64,
     before_poll_ns: AtomicU64,
     step_began_ns: AtomicU64,
@@ -72,6 +100,8 @@ impl Meter {
             step_cpu_ms,
             replay_cpu_ms: AtomicU32::new(0),
             max_cpu_ms,
+            crowd: OnceLock::new(),
+            takes_long: AtomicBool::new(false),
             poll_began_ns: zero(),
             before_poll_ns: zero(),
             step_began_ns: zero(),
@@ -92,8 +122,37 @@ impl Meter {
         self.replay_cpu_ms.store(cpu_ms, Relaxed);
     }
 
+    /// Its steps share their threads with those of others. The first crowd counts.
+    pub(crate) fn joins(&self, crowd: Arc<Crowd>) {
+        // It has one already: nothing joins twice.
+        let _ = self.crowd.set(crowd);
+    }
+
+    /// The step is over: the guest is parked, or gone.
+    pub(crate) fn rests(&self) {
+        if self.takes_long.swap(false, Relaxed)
+            && let Some(crowd) = self.crowd.get()
+        {
+            crowd.taking_long.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// What the step may take, given that it has taken so long.
+    fn allowed_ms(&self, in_step_ns: u64) -> u32 {
+        let replay_ms = self.replay_cpu_ms.load(Relaxed);
+        if replay_ms > 0 {
+            return replay_ms;
+        }
+        let Some(crowd) = self.crowd.get() else { return self.step_cpu_ms };
+        if in_step_ns > u64::from(LEAST_STEP_MS) * 1_000_000 && !self.takes_long.swap(true, Relaxed) {
+            crowd.taking_long.fetch_add(1, Relaxed);
+        }
+        crowd.share_ms(self.step_cpu_ms)
+    }
+
     /// Called within a poll, when a host call has been answered: a new step with a new budget.
     pub(crate) fn next_step(&self) {
+        self.rests();
         self.replay_cpu_ms.store(0, Relaxed);
         self.step_began_ns.store(self.used_ns(), Relaxed);
         self.steps.fetch_add(1, Relaxed);
@@ -103,11 +162,9 @@ impl Meter {
     pub(super) fn check(&self) -> Result<Slice, Exceeded> {
         let over = |used_ns: u64, ms: u32| used_ns > u64::from(ms).saturating_mul(1_000_000);
         let used_ns = self.used_ns();
-        let allowed_ms = match self.replay_cpu_ms.load(Relaxed) {
-            0 => self.step_cpu_ms,
-            replay_ms => replay_ms,
-        };
-        if over(used_ns.saturating_sub(self.step_began_ns.load(Relaxed)), allowed_ms) {
+        let in_step_ns = used_ns.saturating_sub(self.step_began_ns.load(Relaxed));
+        let allowed_ms = self.allowed_ms(in_step_ns);
+        if over(in_step_ns, allowed_ms) {
             return Err(Exceeded::Step(StepDeadline(allowed_ms)));
         }
         if let Some(max) = self.max_cpu_ms.filter(|max| over(used_ns, *max)) {
@@ -124,6 +181,12 @@ impl Meter {
     /// Steps begun: host calls answered, and one.
     pub(crate) fn steps(&self) -> u64 {
         self.steps.load(Relaxed)
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.rests();
     }
 }
 
@@ -185,5 +248,37 @@ mod tests {
         .await;
         assert!((60_000..100_000).contains(&meter.cpu_us()), "{}", meter.cpu_us());
         assert_eq!(meter.steps(), 4);
+    }
+
+    #[tokio::test]
+    async fn those_who_take_long_at_once_share_what_one_may_take_alone() {
+        let crowd = Arc::new(Crowd::new(1));
+        let meters: Vec<_> = (0..12)
+            .map(|_| {
+                let meter = Arc::new(Meter::new(200, None));
+                meter.joins(Arc::clone(&crowd));
+                meter
+            })
+            .collect();
+        for meter in &meters {
+            let inside = Arc::clone(meter);
+            metered(Arc::clone(meter), async move {
+                burn(12);
+                assert!(inside.check().is_ok(), "alone, or with few");
+            })
+            .await;
+        }
+        assert_eq!(crowd.share_ms(200), 50);
+        let inside = Arc::clone(&meters[0]);
+        let over = metered(Arc::clone(&meters[0]), async move {
+            burn(45);
+            inside.check()
+        });
+        assert_eq!(over.await, Err(Exceeded::Step(StepDeadline(50))));
+        // Whoever is parked or gone takes nobody's time.
+        meters.iter().take(6).for_each(|meter| meter.rests());
+        assert_eq!(crowd.share_ms(200), 100);
+        drop(meters);
+        assert_eq!((crowd.share_ms(200), crowd.share_ms(5)), (200, 5));
     }
 }

@@ -155,7 +155,8 @@ impl Inner {
             World::Flow => {
                 let pre = FlowPre::new(prepared(&self.linkers.flow, component)?).map_err(contract_error)?;
                 let (replay_cpu_ms, memory) = (settings.replay_cpu_ms, Arc::clone(&self.flow_memory));
-                Kind::Flow(Arc::new(Program { engine, pre, limits, step_cpu_ms, replay_cpu_ms, config, memory }))
+                let crowd = Arc::clone(&self.crowd);
+                Kind::Flow(Arc::new(Program { engine, pre, limits, step_cpu_ms, replay_cpu_ms, config, memory, crowd }))
             }
             World::Scorer => {
                 let pre = ScorerPre::new(prepared(&self.linkers.scorer, component)?).map_err(contract_error)?;

@@ -2,7 +2,7 @@
 
 use crate::common::{BEGIN, Run, agreeable, flow_host, host, host_with, spec, start, until, version};
 use cordboard_core::board::Rehearsal;
-use cordboard_core::flow::{Answer, FlowEnd, Reply, Request, RunEnd};
+use cordboard_core::flow::{Answer, FlowEnd, Reply, Request, RunEnd, WaitStatus};
 use cordboard_core::ids::Version;
 use cordboard_core::journal::Entry;
 use cordboard_core::replay::Entries;
@@ -72,7 +72,13 @@ async fn rule_13_a_version_that_agrees_takes_over_the_pending_call() {
         let Rehearsal::Agreed { entry, .. } = result else { panic!("{stop}: {result:?}") };
         assert_eq!(entry, calls as u64 - 1, "{stop}");
         run.handle.take_over();
-        run.answer(entry, if stop == "ask" { chose("card") } else { Reply::Done });
+        let reply = match stop {
+            "ask" => chose("card"),
+            "digits" => Reply::Answer(Answer::Silence),
+            "queue" => Reply::Waited(WaitStatus::Lost("closed".into())),
+            _ => Reply::Done,
+        };
+        run.answer(entry, reply);
         assert!(matches!(run.call().await, Request::SetAttribute(..) | Request::Ask(_)), "{stop}: it is live");
         // Journal rule 2: what was logged before is not logged again.
         let expected: &[&str] = if stop == "ask" { &["tour: more was answered"] } else { &[] };

@@ -1,6 +1,6 @@
 //! A conversation with a stop of every kind, for replays: the configuration's `mode` makes it a version that goes on
 //! from it (`more`), means something else by its keys (`swapped`), or fails (`loop`, `trap`, `trap-after-key`, `hog`,
-//! `loop-after-key`).
+//! `loop-after-key`, `hog-after-key`).
 
 use crate::bindings::cordboard::flow::conversation::Contact;
 use crate::bindings::cordboard::flow::types::{
@@ -56,6 +56,7 @@ fn menus(contact: &Contact, mode: &str) -> Outcome<EndReason> {
         match mode {
             "loop-after-key" => drop(crate::spin()),
             "trap-after-key" => drop(crate::trap_here()),
+            "hog-after-key" => drop(crate::allocate()),
             _ => {}
         }
         logging::log(logging::Level::Info, "tour", &format!("{mode} was answered"));
