@@ -40,9 +40,11 @@ impl Ask {
         Self { question, typed: String::new(), prompt_over: false }
     }
 
-    /// Another version asks this (journal rule 11): what was typed, heard and waited for stays.
+    /// Another version asks this (journal rule 11): what was typed, heard and waited for stays, and so does the name under
+    /// which it was asked, which the journal has.
     pub(super) fn replace(&mut self, question: Question) {
-        self.question = question;
+        let id = std::mem::take(&mut self.question.id);
+        self.question = Question { id, ..question };
     }
 
     pub(super) const fn question(&self) -> &Question {
@@ -209,6 +211,15 @@ mod tests {
         let mut cut = Ask::new(question("", Some((2, 4, None))));
         assert_eq!(cut.key('1'), Step::Open { timeout_ms: Some(2000) });
         assert_eq!(cut.prompt_ended(), Step::Open { timeout_ms: Some(2000) });
+    }
+
+    #[test]
+    fn rule_11_another_version_asks_on_under_the_name_that_was_asked() {
+        let mut ask = Ask::new(question("", Some((2, 4, None))));
+        ask.key('1');
+        ask.replace(Question { id: "other".into(), ..question("*", Some((2, 4, None))) });
+        assert_eq!((ask.question().id.as_str(), ask.question().choices.len()), ("q", 1));
+        assert_eq!(ask.timed_out(), Answer::NoMatch("1".into()), "what was typed stays");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The ladder (journal rule 16): who goes on in place of a flow that failed.
 //!
-//! First the version before, if it agrees with everything that was done so far; then the entry point's safe flow, with
+//! First the version before, if it agrees with everything that was done so far (not where the flow itself says that it
+//! can't go on: that is no fault of the version); then the entry point's safe flow, with
 //! the attributes; then the board itself (see `safe`), which needs no plugin, so that an exhausted pool or a broken
 //! engine can't be in its way. One descent for each rung of a contact, and never back up.
 
@@ -21,7 +22,8 @@ impl Board {
         let reason = shortened(format!("{kind}: {text}"), MAX_REASON_BYTES);
         // Where there is no room for an instance, there is none for another.
         let room = kind != "no-room";
-        if room && (self.try_predecessor(id, &reason) || self.try_safe_flow(id, &reason)) {
+        let fault = room && kind != "guest-error";
+        if (fault && self.try_predecessor(id, &reason)) || (room && self.try_safe_flow(id, &reason)) {
             return;
         }
         if let Some(contact) = self.contacts.get_mut(&id) {

@@ -89,8 +89,6 @@ pub enum FlowMessage {
         result: Rehearsal,
         /// How many entries it went through, and how many secret answers were replaced by zeros (rule 20).
         reached: (u64, u64),
-        /// What it used so far.
-        cost: RunCost,
     },
     /// A line for the plugin's log. Dropped, and counted, while the channel is full.
     Log {

@@ -198,12 +198,12 @@ impl Seat {
             RunEnd::Diverged(what) => Rehearsal::Diverged(what),
             end => Rehearsal::Failed(end),
         };
-        self.rehearsed(result, over.reached, over.cost).await;
+        self.rehearsed(result, over.reached).await;
     }
 
-    async fn rehearsed(&self, result: Rehearsal, reached: (u64, u64), cost: RunCost) {
+    async fn rehearsed(&self, result: Rehearsal, reached: (u64, u64)) {
         let (contact, run) = (self.contact, self.run);
-        self.send(FlowMessage::Rehearsed { contact, run, result, reached, cost }).await;
+        self.send(FlowMessage::Rehearsed { contact, run, result, reached }).await;
     }
 }
 
@@ -224,7 +224,7 @@ async fn drive_rehearsal(mut instance: Instance) {
         Ok(Stop { entry, request, substituted }) => {
             if seat.gate.park(instance).is_ok() {
                 let agreed = Rehearsal::Agreed { entry, request };
-                seat.rehearsed(agreed, (entry, substituted), RunCost::default()).await;
+                seat.rehearsed(agreed, (entry, substituted)).await;
             }
         }
         Err(over) => {

@@ -1,20 +1,11 @@
 //! The fuzzer's corpus, replayed: `good-` inputs are taken, `bad-` ones refused, and none panics.
+use crate::common::corpus;
 use cordboard_plugin::verify;
 use proptest::prelude::*;
-use std::path::{Path, PathBuf};
-
-fn corpus() -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/verify");
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let named =
-        |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap());
-    paths.into_iter().map(named).collect()
-}
 
 #[test]
 fn bodies() {
-    let corpus = corpus();
+    let corpus = corpus("verify");
     for (name, body) in &corpus {
         let verdict = verify(body, 1 << 20);
         // What a fuzzer found has its digest as its name: it must not panic, that is all.
@@ -26,7 +17,7 @@ fn bodies() {
 
 #[test]
 fn every_prefix_of_every_good_body_is_refused_or_whole() {
-    for (name, body) in corpus().iter().filter(|(name, _)| name.starts_with("good-")) {
+    for (name, body) in corpus("verify").iter().filter(|(name, _)| name.starts_with("good-")) {
         for end in 0..body.len() {
             assert!(verify(&body[..end], 1 << 20).is_err(), "{name} cut at {end} was taken");
         }
@@ -36,7 +27,7 @@ fn every_prefix_of_every_good_body_is_refused_or_whole() {
 proptest! {
     #[test]
     fn changed_bytes_never_panic(pick in any::<prop::sample::Index>(), changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
-        let corpus = corpus();
+        let corpus = corpus("verify");
         let mut body = pick.get(&corpus).1.clone();
         for (at, byte) in changes {
             if !body.is_empty() {

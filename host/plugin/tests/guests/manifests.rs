@@ -1,6 +1,6 @@
 //! The manifests beside the stock plugins say what the components are, and the fuzzer's corpus of manifests is replayed.
 
-use crate::common::guest;
+use crate::common::{corpus, guest};
 use cordboard_plugin::{Manifest, Want, verify};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -39,18 +39,9 @@ fn the_directory_wants_the_place_that_is_configured_and_nothing_else() {
     assert!(manifest.check_config(&config(&[("token", "x")])).is_err());
 }
 
-fn corpus() -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/manifest");
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let named =
-        |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap());
-    paths.into_iter().map(named).collect()
-}
-
 #[test]
 fn the_corpus_is_judged_as_it_is_named() {
-    let corpus = corpus();
+    let corpus = corpus("manifest");
     for (name, body) in &corpus {
         let verdict = Manifest::read(body);
         assert!(!name.starts_with("good-") || verdict.is_ok(), "{name} was refused: {verdict:?}");
@@ -62,7 +53,7 @@ fn the_corpus_is_judged_as_it_is_named() {
 proptest! {
     #[test]
     fn changed_bytes_never_panic(pick in any::<prop::sample::Index>(), changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
-        let corpus = corpus();
+        let corpus = corpus("manifest");
         let mut body = pick.get(&corpus).1.clone();
         for (at, byte) in changes {
             if !body.is_empty() {

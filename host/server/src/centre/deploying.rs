@@ -176,7 +176,8 @@ impl HostCentre {
     /// The first thing found that names this deployment.
     async fn who_names(&self, name: &DeploymentName) -> Result<Option<String>, Refusal> {
         for (entry, kept) in self.keeping.list::<EntryPointDocument>(DocumentKind::EntryPoint).await? {
-            if EntryPoint::try_from(kept.value).map_err(malformed)?.deployment == *name {
+            let kept = EntryPoint::try_from(kept.value).map_err(malformed)?;
+            if kept.deployment == *name || kept.safe_flow.as_ref() == Some(name) {
                 return Ok(Some(format!("entry point {entry}")));
             }
         }

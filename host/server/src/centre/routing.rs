@@ -29,6 +29,9 @@ impl HostCentre {
     ) -> Result<Revised<EntryPoint>, Refusal> {
         let _turn = self.turn().await;
         self.require_deployment(&entry.deployment, World::Flow, "unknown-deployment").await?;
+        if let Some(safe) = &entry.safe_flow {
+            self.require_deployment(safe, World::Flow, "unknown-deployment").await?;
+        }
         if let Some(queue) = &entry.fallback_queue {
             self.require_queue(queue).await?;
         }

@@ -294,8 +294,8 @@ impl Performer {
                 self.flows.remove(&(contact, run));
                 Some(Input::FlowEnded { contact, run, end })
             }
-            FlowMessage::Rehearsed { contact, run, result, cost, .. } => {
-                debug!(%contact, cpu_us = cost.cpu_us, "rehearsed: {result:?}");
+            FlowMessage::Rehearsed { contact, run, result, .. } => {
+                debug!(%contact, "rehearsed: {result:?}");
                 if !matches!(result, Rehearsal::Agreed { .. }) {
                     self.flows.remove(&(contact, run));
                 }

@@ -91,17 +91,22 @@ fn rule_16_the_contacts_own_version_before_comes_first() {
         ..deployment("reception", World::Flow, 3)
     };
     desk.give(Input::PutDeployment(three));
-    let run = desk.effects.iter().rev().find_map(|effect| match effect {
-        Effect::Rehearse(wanted) => Some(wanted.run),
-        _ => None,
-    });
-    let run = run.unwrap();
+    let (_, run) = *desk.rehearsals().last().unwrap();
     let request = Request::Pause { duration_ms: 1_000 };
     let result = crate::board::Rehearsal::Agreed { entry: 1, request };
     desk.give(Input::Rehearsed { contact: call.id, run, result });
     desk.pass(1_000);
     desk.fails(Call { run, ..call }, trap());
     assert_eq!(desk.started(call).1, version(2));
+}
+
+#[test]
+fn a_flow_that_says_it_cannot_go_on_is_followed_by_the_safe_flow() {
+    let mut desk = desk();
+    let call = desk.answered_call();
+    desk.taken();
+    desk.fails(call, RunEnd::GuestError("no such account".into()));
+    assert_eq!((desk.descents(), desk.started(call).1), (vec!["safe-flow"], version(9)));
 }
 
 #[test]

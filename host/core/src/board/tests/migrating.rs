@@ -42,10 +42,6 @@ impl Desk {
         })
     }
 
-    fn rehearsals(&self) -> usize {
-        self.effects.iter().filter(|effect| matches!(effect, Effect::Rehearse(_))).count()
-    }
-
     /// The rehearsal calls this, one after the other; it must come to wait in the last.
     fn agree(&mut self, call: Call, requests: &[Request]) -> RunId {
         let (run, past) = self.rehearsal().expect("a rehearsal");
@@ -133,10 +129,10 @@ fn rule_13_other_calls_finish_first() {
     let lookup = Request::Lookup { key, timeout_ms: 1_000 };
     desk.request(call, lookup.clone());
     desk.deploy_second();
-    assert_eq!(desk.rehearsals(), 0, "a look-up is under way");
+    assert_eq!(desk.rehearsals().len(), 0, "a look-up is under way");
     desk.pass(1_000);
     assert_eq!(desk.reply(call), Some(Reply::LookupFailed(LookupError::Timeout)));
-    assert_eq!(desk.rehearsals(), 0, "the flow runs");
+    assert_eq!(desk.rehearsals().len(), 0, "the flow runs");
     desk.request(call, menu(&TWO));
     let run = desk.agree(call, &[Request::Answer, lookup, menu(&TWO)]);
     assert!(desk.took_over(run));
@@ -258,9 +254,9 @@ fn rule_14_a_version_that_fails_in_rehearsal_changes_nothing_and_spares_the_rest
         })
         .collect();
     desk.deploy_second();
-    assert_eq!(desk.rehearsals(), 32, "so many at once");
+    assert_eq!(desk.rehearsals().len(), 32, "so many at once");
     let mut failed = 0;
-    while let Some((contact, run)) = desk.effects.iter().filter_map(rehearsing).nth(failed) {
+    while let Some((contact, run)) = desk.rehearsals().get(failed).copied() {
         desk.give(Input::Rehearsed { contact, run, result: Rehearsal::Failed(RunEnd::Deadline) });
         failed += 1;
     }
@@ -274,20 +270,13 @@ fn rule_14_a_version_that_fails_in_rehearsal_changes_nothing_and_spares_the_rest
     }
 }
 
-fn rehearsing(effect: &Effect) -> Option<(ContactId, RunId)> {
-    match effect {
-        Effect::Rehearse(wanted) => Some((wanted.contact, wanted.run)),
-        _ => None,
-    }
-}
-
 #[test]
 fn pinned_contacts_go_over_only_when_an_operator_says_so() {
     let mut desk = Desk::new();
     let call = desk.answered_call();
     desk.request(call, Request::Pause { duration_ms: 60_000 });
     desk.give(Input::PutDeployment(second(MigrationPolicy::Pin)));
-    assert_eq!(desk.rehearsals(), 0);
+    assert_eq!(desk.rehearsals().len(), 0);
     desk.give(Input::Migrate(call.id));
     let run = desk.agree(call, &[Request::Answer, Request::Pause { duration_ms: 1 }]);
     assert!(desk.took_over(run));

@@ -352,6 +352,15 @@ impl Desk {
         (call, place, leg)
     }
 
+    /// Who was to be rehearsed since the last look, and as which runs.
+    pub(super) fn rehearsals(&self) -> Vec<(ContactId, RunId)> {
+        let found = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Rehearse(wanted) => Some((wanted.contact, wanted.run)),
+            _ => None,
+        });
+        found.collect()
+    }
+
     pub(super) fn record(&self, call: Call) -> &ContactRecord {
         let mut found = self.records.iter().filter(|record| record.id == call.id);
         let record = found.next().expect("a record");

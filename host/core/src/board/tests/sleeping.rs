@@ -100,11 +100,7 @@ fn a_sleeping_contact_goes_over_to_another_version_without_waking() {
     desk.taken();
     desk.give(Input::PutDeployment(deployment("reception", World::Flow, 2)));
     desk.give(Input::Migrate(call.id));
-    let run = desk.effects.iter().find_map(|effect| match effect {
-        Effect::Rehearse(wanted) => Some(wanted.run),
-        _ => None,
-    });
-    let run = run.unwrap();
+    let (_, run) = *desk.rehearsals().last().unwrap();
     let request = Request::Pause { duration_ms: 1_000 };
     let result = crate::board::Rehearsal::Agreed { entry: 1, request };
     desk.give(Input::Rehearsed { contact: call.id, run, result });

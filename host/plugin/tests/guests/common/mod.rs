@@ -34,6 +34,16 @@ pub(crate) fn guest(name: &str) -> Arc<[u8]> {
     }
 }
 
+/// A fuzzer's corpus: names and inputs.
+pub(crate) fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let named =
+        |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap());
+    paths.into_iter().map(named).collect()
+}
+
 /// What to load, with limits that let a probe be quick.
 pub(crate) fn spec(name: &str, config: &[(&str, &str)]) -> LoadSpec {
     LoadSpec {
