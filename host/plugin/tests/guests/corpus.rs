@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 #[test]
 fn bodies() {
-    let corpus = corpus("verify");
+    let corpus = corpus("fuzz/corpus/verify");
     for (name, body) in &corpus {
         let verdict = verify(body, 1 << 20);
         // What a fuzzer found has its digest as its name: it must not panic, that is all.
@@ -17,7 +17,7 @@ fn bodies() {
 
 #[test]
 fn every_prefix_of_every_good_body_is_refused_or_whole() {
-    for (name, body) in corpus("verify").iter().filter(|(name, _)| name.starts_with("good-")) {
+    for (name, body) in corpus("fuzz/corpus/verify").iter().filter(|(name, _)| name.starts_with("good-")) {
         for end in 0..body.len() {
             assert!(verify(&body[..end], 1 << 20).is_err(), "{name} cut at {end} was taken");
         }
@@ -27,7 +27,7 @@ fn every_prefix_of_every_good_body_is_refused_or_whole() {
 proptest! {
     #[test]
     fn changed_bytes_never_panic(pick in any::<prop::sample::Index>(), changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
-        let corpus = corpus("verify");
+        let corpus = corpus("fuzz/corpus/verify");
         let mut body = pick.get(&corpus).1.clone();
         for (at, byte) in changes {
             if !body.is_empty() {

@@ -41,7 +41,7 @@ fn the_directory_wants_the_place_that_is_configured_and_nothing_else() {
 
 #[test]
 fn the_corpus_is_judged_as_it_is_named() {
-    let corpus = corpus("manifest");
+    let corpus = corpus("fuzz/corpus/manifest");
     for (name, body) in &corpus {
         let verdict = Manifest::read(body);
         assert!(!name.starts_with("good-") || verdict.is_ok(), "{name} was refused: {verdict:?}");
@@ -53,7 +53,7 @@ fn the_corpus_is_judged_as_it_is_named() {
 proptest! {
     #[test]
     fn changed_bytes_never_panic(pick in any::<prop::sample::Index>(), changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
-        let corpus = corpus("manifest");
+        let corpus = corpus("fuzz/corpus/manifest");
         let mut body = pick.get(&corpus).1.clone();
         for (at, byte) in changes {
             if !body.is_empty() {

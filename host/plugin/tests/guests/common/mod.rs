@@ -34,9 +34,9 @@ pub(crate) fn guest(name: &str) -> Arc<[u8]> {
     }
 }
 
-/// A fuzzer's corpus: names and inputs.
-pub(crate) fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+/// A fuzzer's corpus, by its folder: names and inputs.
+pub(crate) fn corpus(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let named =
