@@ -281,9 +281,10 @@ fn after_a_crash_journals_replay_to_the_last_durable_entry() -> Result<()> {
     let mut held = Vec::new();
     for ((number, wire), stop) in wires.iter().zip(STOPS) {
         let (call, contact) = tour(wire, &mut events, number, stop)?;
-        // What was told is written within moments.
+        // What was told is written within moments, and then the call in which the flow waits.
         centre.api.until(&format!("/v1/contacts/{contact}/journal"), SOON, |journal| {
-            journal["entries"].as_array().is_some_and(|entries| entries.len() >= 3)
+            let last = journal["entries"].as_array().and_then(|entries| entries.get(2..)?.last());
+            last.is_some_and(|last| last["kind"] == "call" && last["outcome"].is_null())
         })?;
         contacts.push((stop, contact));
         held.push(call);
