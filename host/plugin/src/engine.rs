@@ -5,6 +5,7 @@ use crate::error::HostError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 /// Bounds of one component; the largest guests seen (Python) have 35 core instances and 20 tables.
@@ -171,14 +172,27 @@ impl Drop for Ticker {
 }
 
 /// Niced threads for rehearsals: they must not be felt by anyone who talks.
-pub(crate) fn rehearsal_threads() -> Result<tokio::runtime::Runtime, HostError> {
-    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+pub(crate) fn rehearsal_threads() -> Result<Runtime, HostError> {
+    low_threads("rehearsal", (processors() / 4).max(1))
+}
+
+/// Niced threads for steps that take long: on every processor, since whoever loops must be found out soon, and never
+/// before those who don't.
+pub(crate) fn slow_threads() -> Result<Runtime, HostError> {
+    low_threads("slow-guest", processors())
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+fn low_threads(name: &'static str, threads: usize) -> Result<Runtime, HostError> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads((processors / 4).max(1))
-        .thread_name("rehearsal")
-        .on_thread_start(|| {
+        .worker_threads(threads)
+        .thread_name(name)
+        .on_thread_start(move || {
             if let Err(error) = rustix::process::nice(10) {
-                tracing::warn!(%error, "a rehearsal thread could not lower its priority");
+                tracing::warn!(%error, name, "a thread could not lower its priority");
             }
         })
         .enable_time()
@@ -189,9 +203,8 @@ pub(crate) fn rehearsal_threads() -> Result<tokio::runtime::Runtime, HostError> 
 /// Niced threads that verify components, and compile where no child process does: half the processors, so that an
 /// upload never takes the machine from calls.
 pub(crate) fn compile_threads() -> Result<rayon::ThreadPool, HostError> {
-    let processors = std::thread::available_parallelism().map_or(2, usize::from);
     rayon::ThreadPoolBuilder::new()
-        .num_threads((processors / 2).max(1))
+        .num_threads((processors() / 2).max(1))
         .thread_name(|number| format!("compile-{number}"))
         // Without it, a panic of the compiler would end the process. Who waits for the component hears of it.
         .panic_handler(|_| tracing::error!("a compile task panicked"))

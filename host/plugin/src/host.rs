@@ -12,7 +12,7 @@ use crate::dialer::DialerProgram;
 use crate::engine::{self, Capacity, Ticker};
 use crate::error::{HostError, LoadError, UploadError};
 use crate::flow::{self, FlowHandle, FlowMessage, FlowPort, FlowStart, Places, Program};
-use crate::guest::{Crowd, Guest};
+use crate::guest::{Guest, SlowLane};
 use crate::inspector::InspectorProgram;
 use crate::scorer::ScorerProgram;
 use crate::verify::{self, PluginInfo, World};
@@ -40,12 +40,13 @@ struct Inner {
     flow_slots: Arc<Semaphore>,
     rehearsal_slots: Arc<Semaphore>,
     flow_memory: Arc<AtomicU64>,
-    crowd: Arc<Crowd>,
+    slow_lane: Arc<SlowLane>,
     workshop: Arc<Workshop>,
     compile_turn: Arc<Semaphore>,
     teller: mpsc::Sender<RefusedUse>,
     refusals: Mutex<Option<mpsc::Receiver<RefusedUse>>>,
     runtime: Option<Runtime>,
+    slow: Option<Runtime>,
     rehearsals: Option<Runtime>,
     _ticker: Ticker,
 }
@@ -120,7 +121,7 @@ impl Drop for InUse {
 impl Drop for Inner {
     fn drop(&mut self) {
         // Not in place: the last copy may be dropped on an async thread, which must not block.
-        for runtime in [self.runtime.take(), self.rehearsals.take()].into_iter().flatten() {
+        for runtime in [self.runtime.take(), self.slow.take(), self.rehearsals.take()].into_iter().flatten() {
             runtime.shutdown_background();
         }
     }
@@ -142,6 +143,7 @@ impl PluginHost {
             .enable_all()
             .build()
             .map_err(HostError::Thread)?;
+        let slow = engine::slow_threads()?;
         let (teller, refusals) = mpsc::channel(MAX_UNTOLD);
         Ok(Self(Arc::new(Inner {
             capacity,
@@ -149,13 +151,14 @@ impl PluginHost {
             versions: Mutex::default(),
             flow_slots: Arc::new(Semaphore::new(capacity.flow_instances as usize)),
             flow_memory: Arc::default(),
-            crowd: Arc::new(Crowd::new(settings.guest_threads)),
+            slow_lane: Arc::new(SlowLane::new(slow.metrics().num_workers())),
             rehearsal_slots: Arc::new(Semaphore::new(engine::REHEARSALS)),
             workshop: Workshop::new(&engine, &settings)?,
             compile_turn: Arc::new(Semaphore::new(1)),
             teller,
             refusals: Mutex::new(Some(refusals)),
             runtime: Some(runtime),
+            slow: Some(slow),
             rehearsals: Some(engine::rehearsal_threads()?),
             _ticker: Ticker::start(&engine)?,
             engine,
@@ -316,10 +319,12 @@ impl Inner {
     }
 
     fn places(&self) -> Places {
-        let rehearsals = self.rehearsals.as_ref().map_or_else(|| self.runtime(), Runtime::handle);
+        let or_guests =
+            |runtime: &Option<Runtime>| runtime.as_ref().map_or_else(|| self.runtime(), Runtime::handle).clone();
         Places {
             guests: self.runtime().clone(),
-            rehearsals: rehearsals.clone(),
+            slow: or_guests(&self.slow),
+            rehearsals: or_guests(&self.rehearsals),
             flow_slots: Arc::clone(&self.flow_slots),
             rehearsal_slots: Arc::clone(&self.rehearsal_slots),
         }

@@ -9,8 +9,10 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
-/// Calls in the large test. More with `CORDBOARD_CALLS`.
+/// Calls in the large test. More with `CORDBOARD_CALLS`; those that fail do it at once, or in `CORDBOARD_WAVES`.
 const CALLS: usize = 24;
+/// Keys that each of those who don't fail presses beside one wave of those who do.
+const ROUNDS: usize = 5;
 /// The numbers of those who fail, with what their flow does after a key.
 const FAILING: [(&str, &str); 3] =
     [("tour-ask-1", "loop-after-key"), ("tour-ask-2", "trap-after-key"), ("tour-ask-3", "hog-after-key")];
@@ -39,7 +41,10 @@ fn wires(centre: &Centre, count: usize) -> Result<Vec<(String, Wire)>> {
     (0..count).map(wire).collect()
 }
 
-fn in_menu<'a>((number, wire): &'a (String, Wire), events: &mut Stream, to: &str) -> Result<(WireCall<'a>, String)> {
+/// A call in the menu, and its contact.
+type Held<'a> = (WireCall<'a>, String);
+
+fn in_menu<'a>((number, wire): &'a (String, Wire), events: &mut Stream, to: &str) -> Result<Held<'a>> {
     let mut call = wire.call(to)?;
     call.answered(SOON)?;
     let contact = events.call_of(number, SOON)?;
@@ -72,9 +77,14 @@ fn steps_us(told: &[Told]) -> Vec<u64> {
     steps
 }
 
-fn p99(mut sample: Vec<u64>) -> u64 {
+fn quantile(sample: &[u64], percent: usize) -> u64 {
+    let mut sample = sample.to_vec();
     sample.sort_unstable();
-    sample.get(sample.len().saturating_sub(1) * 99 / 100).copied().unwrap_or(0)
+    sample.get(sample.len().saturating_sub(1) * percent / 100).copied().unwrap_or(0)
+}
+
+fn from_env(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(default)
 }
 
 #[test]
@@ -84,7 +94,7 @@ fn many_that_fail_at_once_reach_the_queue_and_their_neighbours_go_on() -> Result
     for (number, mode) in FAILING {
         deploy(&centre, mode, &[number], mode)?;
     }
-    let count = std::env::var("CORDBOARD_CALLS").ok().and_then(|calls| calls.parse().ok()).unwrap_or(CALLS);
+    let count = from_env("CORDBOARD_CALLS", CALLS);
     let wires = wires(&centre, count)?;
     let mut events = centre.events()?;
     let (mut victims, mut neighbours) = (Vec::new(), Vec::new());
@@ -94,19 +104,17 @@ fn many_that_fail_at_once_reach_the_queue_and_their_neighbours_go_on() -> Result
             None => neighbours.push(in_menu(wire, &mut events, NEIGHBOUR)?),
         }
     }
-    events.forget();
-    let quiet = rounds(&mut events, &neighbours)?;
-    events.forget();
-    victims.iter().for_each(|(call, _)| call.rtp.press("1"));
-    let busy = rounds(&mut events, &neighbours)?;
+    let quiet = beside(&mut events, &neighbours, &[])?;
+    let at_once = victims.len().div_ceil(from_env("CORDBOARD_WAVES", 1));
+    let busy = beside(&mut events, &neighbours, &victims.chunks(at_once).collect::<Vec<_>>())?;
 
-    let mut slowest = 0;
+    let mut stepped_down = Vec::new();
     for (call, contact) in &mut victims {
         let queued = events.wait_for("contact.queued", contact, SOON)?;
         ensure!(queued.text("/queue") == SUPPORT, "{}", queued.event);
         let told = events.of(contact);
         let at = |kind: &str| told.iter().find(|told| told.kind() == kind).map(time_us).context(kind.to_owned());
-        slowest = slowest.max(at("contact.stepped-down")?.saturating_sub(at("contact.chose")?));
+        stepped_down.push(at("contact.stepped-down")?.saturating_sub(at("contact.chose")?));
         let view = centre.api.get(&format!("/v1/contacts/{contact}"))?;
         ensure!(view["state"] == "queued", "{view}");
         continuous(&call.rtp.packets())?;
@@ -118,19 +126,27 @@ fn many_that_fail_at_once_reach_the_queue_and_their_neighbours_go_on() -> Result
         ensure!(record["stepped_down"] == Value::Null && record["end"]["reason"] == "hung-up", "{record}");
     }
     eprintln!(
-        "{} of {count} failed at once: the slowest was on the next rung after {slowest} us; a neighbour's step took \
-         {} us in quiet and {} us then (p99)",
+        "{} of {count} failed, {at_once} at once: on the next rung after {} us (median), {} us (the slowest); a neighbour's step \
+         took {} us in quiet and {} us then (median), {} us and {} us (p99)",
         victims.len(),
-        p99(quiet),
-        p99(busy)
+        quantile(&stepped_down, 50),
+        quantile(&stepped_down, 100),
+        quantile(&quiet, 50),
+        quantile(&busy, 50),
+        quantile(&quiet, 99),
+        quantile(&busy, 99)
     );
     Ok(())
 }
 
-/// Lets each of them press a key and hear the next question, a few times; what the steps took. What was read before is
-/// forgotten.
-fn rounds(events: &mut Stream, calls: &[(WireCall<'_>, String)]) -> Result<Vec<u64>> {
-    for round in 1..=5 {
+/// Lets each of the callers press a key and hear the next question, a few times beside each wave of those whose flow
+/// fails when they do; what the callers' steps took. What was read before is forgotten.
+fn beside(events: &mut Stream, calls: &[Held<'_>], waves: &[&[Held<'_>]]) -> Result<Vec<u64>> {
+    events.forget();
+    for round in 1..=ROUNDS * waves.len().max(1) {
+        if (round - 1) % ROUNDS == 0 {
+            waves.get((round - 1) / ROUNDS).into_iter().copied().flatten().for_each(|(call, _)| call.rtp.press("1"));
+        }
         calls.iter().for_each(|(call, _)| call.rtp.press("1"));
         for (_, contact) in calls {
             let mut left = round;

@@ -1,11 +1,12 @@
 //! What a run and its handle share: the open call, and the instance while nobody drives it.
 
 use super::run::Instance;
+use crate::guest::Meter;
 use cordboard_core::flow::{Reply, Request};
 use cordboard_core::replay::Entries;
 use cordboard_core::time::Timestamp;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
@@ -42,6 +43,7 @@ pub(crate) struct Gate {
     state: Mutex<State>,
     /// Not in its past any more: what it logs is new.
     live: AtomicBool,
+    meter: OnceLock<Arc<Meter>>,
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +69,16 @@ impl Gate {
 
     pub(crate) fn set_live(&self) {
         self.live.store(true, Relaxed);
+    }
+
+    /// Counts the run's CPU time, once it has begun.
+    pub(crate) fn meter(&self) -> Option<&Arc<Meter>> {
+        self.meter.get()
+    }
+
+    pub(crate) fn metered_by(&self, meter: Arc<Meter>) {
+        // A run begins once.
+        let _ = self.meter.set(meter);
     }
 
     /// Runs `send` unless the run was cancelled: once `cancel` has returned, nothing is sent any more.
@@ -121,6 +133,14 @@ impl Gate {
                 true
             }
             Some(_) | None => false,
+        }
+    }
+
+    /// From one task to another, unless the run was cancelled.
+    pub(crate) fn hand_over(&self, instance: Instance, drive: impl FnOnce(Instance) -> AbortHandle) {
+        let mut state = self.state();
+        if !state.cancelled {
+            state.task = Some(drive(instance));
         }
     }
 

@@ -108,6 +108,8 @@ pub enum FlowMessage {
 pub(crate) struct Places {
     /// Live ones.
     pub(crate) guests: Handle,
+    /// Those whose step takes long: on threads of the lowest priority.
+    pub(crate) slow: Handle,
     /// Rehearsals: on threads of low priority.
     pub(crate) rehearsals: Handle,
     /// A permit for each live one.

@@ -158,11 +158,11 @@ impl Guest<FlowPort> {
             return Ok(Answered { entry: 0, at, reply: Reply::Failed(ContactError::Limit(text)) });
         }
         port.calls += 1;
-        self.meter.rests();
         let replayed = if port.gate.live() { None } else { port.replay(&request).await? };
         let answered = match replayed {
             Some(answered) => answered,
             None => {
+                self.meter.rests();
                 port.pace().await;
                 port.exchange(request).await?
             }

@@ -43,7 +43,7 @@ pub(crate) struct Program {
     pub(crate) config: Arc<[(String, String)]>,
     /// Linear memory of all flows, in bytes.
     pub(crate) memory: Arc<AtomicU64>,
-    /// All flows that run on the same threads.
+    /// Those of its runs whose step takes long.
     pub(crate) crowd: Arc<Crowd>,
 }
 
@@ -52,6 +52,8 @@ pub(crate) struct Instance {
     future: Pin<Box<dyn Future<Output = Option<Over>> + Send>>,
     place: Option<OwnedSemaphorePermit>,
     seat: Seat,
+    places: Places,
+    crowd: Arc<Crowd>,
     _version: Box<dyn Send>,
 }
 
@@ -92,9 +94,9 @@ pub(crate) fn spawn(
     messages: mpsc::Sender<FlowMessage>,
 ) -> FlowHandle {
     let (handle, seat) = handle(places, &start, messages);
-    let slots = Arc::clone(&places.flow_slots);
+    let (places, slots) = (places.clone(), Arc::clone(&places.flow_slots));
     let patience = if start.past.is_empty() { ROOM_FOR_NEW } else { ROOM_FOR_OLD };
-    let task = places.guests.spawn(async move {
+    let task = places.guests.clone().spawn(async move {
         let (program, version) = match program {
             Ok(found) => found,
             Err(text) => return seat.ended(Over::early(RunEnd::NotStarted(text))).await,
@@ -102,8 +104,9 @@ pub(crate) fn spawn(
         let Ok(Ok(place)) = tokio::time::timeout(patience, slots.acquire_owned()).await else {
             return seat.ended(Over::early(RunEnd::NoRoom("as many flows run as there may be".into()))).await;
         };
+        let crowd = Arc::clone(&program.crowd);
         let future = future(program, start, Mode::Live, &seat);
-        drive(Instance { future, place: Some(place), seat, _version: version }).await;
+        drive(Instance { future, place: Some(place), seat, places, crowd, _version: version }).await;
     });
     handle.gate.driven_by(task.abort_handle());
     handle
@@ -117,15 +120,16 @@ pub(crate) fn spawn_rehearsal(
     messages: mpsc::Sender<FlowMessage>,
 ) -> FlowHandle {
     let (handle, seat) = handle(places, &start, messages);
-    let slots = Arc::clone(&places.rehearsal_slots);
-    let task = places.rehearsals.spawn(async move {
+    let (places, slots) = (places.clone(), Arc::clone(&places.rehearsal_slots));
+    let task = places.rehearsals.clone().spawn(async move {
         let (program, version) = match program {
             Ok(found) => found,
             Err(text) => return seat.rehearsed_in_vain(Over::early(RunEnd::NotStarted(text))).await,
         };
         let Ok(place) = slots.acquire_owned().await else { return };
+        let crowd = Arc::clone(&program.crowd);
         let future = future(program, start, Mode::Rehearsal, &seat);
-        drive_rehearsal(Instance { future, place: Some(place), seat, _version: version }).await;
+        drive_rehearsal(Instance { future, place: Some(place), seat, places, crowd, _version: version }).await;
     });
     handle.gate.driven_by(task.abort_handle());
     handle
@@ -207,10 +211,56 @@ impl Seat {
     }
 }
 
-/// Drives a live instance to its end.
+/// Drives a live instance to its end, as long as its steps are short: one that takes long goes on elsewhere.
 async fn drive(mut instance: Instance) {
-    let over = instance.future.as_mut().await;
-    instance.gone().over(over).await;
+    let gate = Arc::clone(&instance.seat.gate);
+    let is = |state: fn(&Meter) -> bool| gate.meter().is_some_and(|meter| state(meter));
+    // Whoever is parked has to be polled once to hear of its answer.
+    let mut heard = false;
+    let over = poll_fn(|context| {
+        if heard && is(Meter::expected_long) {
+            return Poll::Ready(None);
+        }
+        match instance.future.as_mut().poll(context) {
+            Poll::Ready(over) => Poll::Ready(Some(over)),
+            Poll::Pending if is(Meter::takes_long) => Poll::Ready(None),
+            Poll::Pending => {
+                heard = is(Meter::resting);
+                Poll::Pending
+            }
+        }
+    });
+    match over.await {
+        Some(over) => instance.gone().over(over).await,
+        None => gate.hand_over(instance, |instance| {
+            let slow = instance.places.slow.clone();
+            slow.spawn(drive_slowly(instance)).abort_handle()
+        }),
+    }
+}
+
+/// Drives a live instance to the end of a step that takes long; then it goes on among the others. Boxed, since each of the
+/// two starts the other.
+fn drive_slowly(mut instance: Instance) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        let gate = Arc::clone(&instance.seat.gate);
+        let Ok(turn) = Arc::clone(&instance.crowd.turns).acquire_owned().await else { return };
+        let over = poll_fn(|context| match instance.future.as_mut().poll(context) {
+            Poll::Ready(over) => Poll::Ready(Some(over)),
+            Poll::Pending if gate.meter().is_some_and(|meter| meter.resting()) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        let Some(over) = over.await else {
+            return gate.hand_over(instance, |instance| {
+                let guests = instance.places.guests.clone();
+                guests.spawn(drive(instance)).abort_handle()
+            });
+        };
+        // Giving its memory back is part of its turn.
+        let seat = instance.gone();
+        drop(turn);
+        seat.over(over).await;
+    })
 }
 
 /// Drives a rehearsal to where it stops, and leaves it there.
@@ -286,11 +336,18 @@ async fn perform(
     if !gate.live() {
         meter.replays(program.replay_cpu_ms);
     }
+    if mode == Mode::Rehearsal {
+        meter.rehearses();
+    }
+    gate.metered_by(Arc::clone(&meter));
     let end = metered(Arc::clone(&meter), run(program, &mut store)).await;
     store.data().log.finish();
     let cost =
         RunCost { cpu_us: meter.cpu_us(), steps: meter.steps(), peak_memory_bytes: store.data().peak_memory_bytes() };
     let reached = store.data().role.reached();
+    if gate.live() && matches!(end, Some(RunEnd::Trap(_) | RunEnd::Deadline | RunEnd::Limit(_))) {
+        program.crowd.failed();
+    }
     end.map(|end| Over { end, cost, reached })
 }
 

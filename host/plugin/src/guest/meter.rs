@@ -3,6 +3,7 @@
 //! Measured on the thread's CPU clock around every poll, so that neither a parked guest nor a busy machine uses up a
 //! budget. The engine's epoch ticks each millisecond and asks [`Meter::check`] whether the guest may go on.
 
+use super::crowd::Crowd;
 use rustix::time::{ClockId, clock_gettime};
 use std::future::Future;
 use std::pin::Pin;
@@ -12,6 +13,11 @@ use std::task::{Context, Poll};
 
 /// A guest gives way to others after so long, in nanoseconds.
 const SLICE_NS: u64 = 800_000;
+
+/// A step that has taken so long takes long, in milliseconds: it gives way to all that don't. Python's usual ones take 2.
+const LONG_MS: u32 = 3;
+/// A replay is many steps in one.
+const REPLAY_STEPS: u32 = 20;
 
 /// The guest used more CPU time in one step than it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,32 +45,6 @@ impl From<Exceeded> for wasmtime::Error {
     }
 }
 
-/// So long a step may take in any case, in milliseconds, if its own limit is no shorter.
-const LEAST_STEP_MS: u32 = 10;
-/// When many take long at once, all that loop are over within about this CPU time of each guest thread.
-const CROWD_CPU_MS: u32 = 600;
-
-/// Those whose step takes long, on threads that they share. A version that loops loops for many contacts at once: each of
-/// them, and whoever waits behind them, must be on the next rung soon.
-#[derive(Debug)]
-pub(crate) struct Crowd {
-    threads: u32,
-    taking_long: AtomicU32,
-}
-
-impl Crowd {
-    pub(crate) fn new(threads: usize) -> Self {
-        Self { threads: u32::try_from(threads).unwrap_or(u32::MAX).max(1), taking_long: AtomicU32::new(0) }
-    }
-
-    /// What a step may take now, of what it may alone.
-    fn share_ms(&self, alone_ms: u32) -> u32 {
-        let together = CROWD_CPU_MS.saturating_mul(self.threads);
-        let share = together / self.taking_long.load(Relaxed).max(1);
-        share.max(LEAST_STEP_MS).min(alone_ms)
-    }
-}
-
 /// Whether the guest's slice of this poll is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slice {
@@ -79,8 +59,12 @@ pub(crate) struct Meter {
     /// A replay is one step with a budget of its own; 0 when it is over.
     replay_cpu_ms: AtomicU32,
     max_cpu_ms: Option<u32>,
+    /// It rehearses, on threads of its own, and gives way to nobody.
+    rehearses: AtomicBool,
     crowd: OnceLock<Arc<Crowd>>,
     takes_long: AtomicBool,
+    /// It waits in a host call.
+    rests: AtomicBool,
     poll_began_ns: AtomicU64,
     before_poll_ns: AtomicU64,
     step_began_ns: AtomicU64,
@@ -100,8 +84,10 @@ impl Meter {
             step_cpu_ms,
             replay_cpu_ms: AtomicU32::new(0),
             max_cpu_ms,
+            rehearses: AtomicBool::new(false),
             crowd: OnceLock::new(),
             takes_long: AtomicBool::new(false),
+            rests: AtomicBool::new(false),
             poll_began_ns: zero(),
             before_poll_ns: zero(),
             step_began_ns: zero(),
@@ -122,37 +108,74 @@ impl Meter {
         self.replay_cpu_ms.store(cpu_ms, Relaxed);
     }
 
+    /// That is a rehearsal, up to its first step that is live.
+    pub(crate) fn rehearses(&self) {
+        self.rehearses.store(true, Relaxed);
+    }
+
     /// Its steps share their threads with those of others. The first crowd counts.
     pub(crate) fn joins(&self, crowd: Arc<Crowd>) {
         // It has one already: nothing joins twice.
         let _ = self.crowd.set(crowd);
     }
 
-    /// The step is over: the guest is parked, or gone.
-    pub(crate) fn rests(&self) {
+    /// Whether the step takes long.
+    pub(crate) fn takes_long(&self) -> bool {
+        self.takes_long.load(Relaxed)
+    }
+
+    /// The guest is about to be woken: whether its step is expected to take long. Then it counts among those that do.
+    pub(crate) fn expected_long(&self) -> bool {
+        let suspect = self.crowd.get().is_some_and(|crowd| crowd.suspect()) && !self.rehearses.load(Relaxed);
+        if suspect {
+            self.enters();
+        }
+        suspect
+    }
+
+    fn enters(&self) {
+        if !self.takes_long.swap(true, Relaxed)
+            && let Some(crowd) = self.crowd.get()
+        {
+            crowd.enter();
+        }
+    }
+
+    fn leaves(&self) {
         if self.takes_long.swap(false, Relaxed)
             && let Some(crowd) = self.crowd.get()
         {
-            crowd.taking_long.fetch_sub(1, Relaxed);
+            crowd.leave();
         }
+    }
+
+    /// The step is over: the guest waits in a host call.
+    pub(crate) fn rests(&self) {
+        self.rests.store(true, Relaxed);
+        self.leaves();
+    }
+
+    /// Whether it waits in a host call.
+    pub(crate) fn resting(&self) -> bool {
+        self.rests.load(Relaxed)
     }
 
     /// What the step may take, given that it has taken so long.
     fn allowed_ms(&self, in_step_ns: u64) -> u32 {
         let replay_ms = self.replay_cpu_ms.load(Relaxed);
-        if replay_ms > 0 {
-            return replay_ms;
+        let (alone_ms, steps) = if replay_ms > 0 { (replay_ms, REPLAY_STEPS) } else { (self.step_cpu_ms, 1) };
+        let Some(crowd) = self.crowd.get().filter(|_| !self.rehearses.load(Relaxed)) else { return alone_ms };
+        if in_step_ns > u64::from(LONG_MS * steps) * 1_000_000 {
+            self.enters();
         }
-        let Some(crowd) = self.crowd.get() else { return self.step_cpu_ms };
-        if in_step_ns > u64::from(LEAST_STEP_MS) * 1_000_000 && !self.takes_long.swap(true, Relaxed) {
-            crowd.taking_long.fetch_add(1, Relaxed);
-        }
-        crowd.share_ms(self.step_cpu_ms)
+        crowd.share_ms(steps, alone_ms)
     }
 
     /// Called within a poll, when a host call has been answered: a new step with a new budget.
     pub(crate) fn next_step(&self) {
-        self.rests();
+        self.leaves();
+        self.rests.store(false, Relaxed);
+        self.rehearses.store(false, Relaxed);
         self.replay_cpu_ms.store(0, Relaxed);
         self.step_began_ns.store(self.used_ns(), Relaxed);
         self.steps.fetch_add(1, Relaxed);
@@ -170,7 +193,9 @@ impl Meter {
         if let Some(max) = self.max_cpu_ms.filter(|max| over(used_ns, *max)) {
             return Err(Exceeded::Run(CpuSpent(max)));
         }
-        Ok(if self.used_in_poll_ns() >= SLICE_NS { Slice::Used } else { Slice::Left })
+        // Among those whose steps are short nobody gives way: whoever takes long is elsewhere soon.
+        let gives_way = self.crowd.get().is_none() || self.takes_long();
+        Ok(if gives_way && self.used_in_poll_ns() >= SLICE_NS { Slice::Used } else { Slice::Left })
     }
 
     /// CPU time used so far, in microseconds, without the poll that may be running.
@@ -186,7 +211,7 @@ impl Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        self.rests();
+        self.leaves();
     }
 }
 
@@ -214,6 +239,7 @@ impl<F: Future> Future for Metered<F> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::crowd::SlowLane;
     use super::*;
 
     fn burn(ms: u64) {
@@ -251,34 +277,48 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_who_take_long_at_once_share_what_one_may_take_alone() {
-        let crowd = Arc::new(Crowd::new(1));
-        let meters: Vec<_> = (0..12)
-            .map(|_| {
-                let meter = Arc::new(Meter::new(200, None));
-                meter.joins(Arc::clone(&crowd));
-                meter
-            })
-            .collect();
-        for meter in &meters {
-            let inside = Arc::clone(meter);
-            metered(Arc::clone(meter), async move {
-                burn(12);
-                assert!(inside.check().is_ok(), "alone, or with few");
-            })
-            .await;
-        }
-        assert_eq!(crowd.share_ms(200), 50);
-        let inside = Arc::clone(&meters[0]);
-        let over = metered(Arc::clone(&meters[0]), async move {
-            burn(45);
-            inside.check()
-        });
-        assert_eq!(over.await, Err(Exceeded::Step(StepDeadline(50))));
-        // Whoever is parked or gone takes nobody's time.
-        meters.iter().take(6).for_each(|meter| meter.rests());
-        assert_eq!(crowd.share_ms(200), 100);
-        drop(meters);
-        assert_eq!((crowd.share_ms(200), crowd.share_ms(5)), (200, 5));
+    async fn a_step_that_takes_long_is_told_from_one_that_does_not() {
+        let crowd = Arc::new(Crowd::new(Arc::new(SlowLane::new(1))));
+        let meter = Arc::new(Meter::new(200, None));
+        meter.joins(Arc::clone(&crowd));
+        let inside = Arc::clone(&meter);
+        metered(Arc::clone(&meter), async move {
+            burn(2);
+            assert_eq!(inside.check(), Ok(Slice::Left), "beyond a slice, but not long: it gives way to nobody");
+            assert!(!inside.takes_long());
+            burn(2);
+            assert_eq!(inside.check(), Ok(Slice::Used));
+            assert!(inside.takes_long() && !inside.resting());
+            inside.rests();
+            assert!(!inside.takes_long() && inside.resting());
+            inside.next_step();
+            assert!(!inside.expected_long() && !inside.resting(), "it alone");
+            crowd.failed();
+            crowd.failed();
+            assert!(inside.expected_long() && inside.takes_long(), "a version that fails");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_rehearsal_gives_way_to_nobody_before_it_is_live() {
+        let crowd = Arc::new(Crowd::new(Arc::new(SlowLane::new(1))));
+        crowd.failed();
+        crowd.failed();
+        let meter = Arc::new(Meter::new(200, None));
+        meter.joins(crowd);
+        meter.rehearses();
+        meter.replays(1000);
+        let inside = Arc::clone(&meter);
+        metered(Arc::clone(&meter), async move {
+            burn(70);
+            assert!(inside.check().is_ok(), "it has the time of a whole replay");
+            assert!(!inside.takes_long() && !inside.expected_long());
+            inside.next_step();
+            burn(4);
+            assert_eq!(inside.check(), Ok(Slice::Used));
+            assert!(inside.takes_long());
+        })
+        .await;
     }
 }

@@ -1,6 +1,7 @@
 //! What every guest's store holds, whatever its world: its WASI, its limits, its clock, its log.
 
 mod clock;
+mod crowd;
 mod limiter;
 mod linker;
 mod log;
@@ -8,11 +9,12 @@ mod meter;
 mod random;
 
 pub(crate) use clock::VirtualClock;
+pub(crate) use crowd::{Crowd, SlowLane};
 pub(crate) use limiter::Limiter;
 pub(crate) use linker::{Clocks, linker};
 pub use log::LogLevel;
 pub(crate) use log::{Bucket, GuestLog, LogSink, MAX_LINE_BYTES, shortened};
-pub(crate) use meter::{CpuSpent, Crowd, Meter, StepDeadline, metered};
+pub(crate) use meter::{CpuSpent, Meter, StepDeadline, metered};
 pub(crate) use random::SeededRandom;
 
 use crate::config::Limits;

@@ -14,7 +14,7 @@ use crate::dialer::{DialerProgram, DialerWorld};
 use crate::engine::{MAX_CORE_INSTANCES, MAX_TABLE_ELEMENTS, MAX_TABLES};
 use crate::error::LoadError;
 use crate::flow::{self, Program};
-use crate::guest::{Clocks, Guest, MAX_LINE_BYTES, linker, metered, shortened};
+use crate::guest::{Clocks, Crowd, Guest, MAX_LINE_BYTES, linker, metered, shortened};
 use crate::inspector::{InspectorProgram, InspectorWorld};
 use crate::scorer::{ScorerProgram, ScorerWorld};
 use crate::task::Aborted;
@@ -155,7 +155,7 @@ impl Inner {
             World::Flow => {
                 let pre = FlowPre::new(prepared(&self.linkers.flow, component)?).map_err(contract_error)?;
                 let (replay_cpu_ms, memory) = (settings.replay_cpu_ms, Arc::clone(&self.flow_memory));
-                let crowd = Arc::clone(&self.crowd);
+                let crowd = Arc::new(Crowd::new(Arc::clone(&self.slow_lane)));
                 Kind::Flow(Arc::new(Program { engine, pre, limits, step_cpu_ms, replay_cpu_ms, config, memory, crowd }))
             }
             World::Scorer => {

@@ -34,6 +34,21 @@ async fn an_endless_loop_meets_its_deadline_while_a_neighbour_goes_on() {
 }
 
 #[tokio::test]
+async fn a_version_that_loops_for_many_contacts_is_found_out_soon() {
+    let limits = Limits { step_cpu_ms: Some(2000), ..fast() };
+    let (host, version) = flow_host_with(limits).await;
+    let looping: Vec<_> = (0..8).map(|contact| Run::new(&host, version, start("loop", contact))).collect();
+    let mut cpu_us = 0;
+    for run in looping {
+        let ran = run.finish(agreeable).await;
+        assert_eq!(ran.end, RunEnd::Deadline);
+        cpu_us += ran.cost.cpu_us;
+    }
+    // Each by itself it would be 16 s.
+    assert!(cpu_us < 8_000_000, "{cpu_us}");
+}
+
+#[tokio::test]
 async fn a_deadline_is_counted_from_the_latest_host_call() {
     let ran = probe("loop-after-call").await;
     assert_eq!((ran.end, ran.requests.len(), ran.cost.steps), (RunEnd::Deadline, 1, 2));
