@@ -81,9 +81,10 @@ fn main() -> ExitCode {
         let host = host();
         let probe = load(&host, "probe-flow").await;
         flows::instantiation(&host, probe).await;
-        let call_us = flows::host_call(&host, probe).await;
-        decision::webhook(call_us).await;
-        scores::scorer(&host, load(&host, "skills-scorer").await).await;
+        flows::host_call(&host, probe).await;
+        let scorer = load(&host, "skills-scorer").await;
+        decision::decision(&host, scorer).await;
+        scores::scorer(&host, scorer).await;
         flows::parked(&host, probe).await;
         replays::per_entry(&host, probe).await;
         replays::waking(&host, probe).await;

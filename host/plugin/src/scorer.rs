@@ -71,6 +71,8 @@ impl Askable for ScorerWorld {
     /// The columns of contacts and agents.
     type Offer = (Arc<[String]>, Arc<[String]>);
 
+    const IN_PLACE: bool = true;
+
     fn role(&self) {}
 
     fn again((): &mut ()) {}
@@ -101,9 +103,9 @@ impl ScorerProgram {
     }
 }
 
-async fn score_all(ready: &mut Ready<ScorerWorld>, input: ScoreInput) -> Result<Scored, AskError> {
+async fn score_all(ready: &mut Ready<ScorerWorld>, mut input: ScoreInput) -> Result<Scored, AskError> {
     let agreed = Arc::clone(&ready.instance);
-    let agents: Arc<[f32]> = agreed.plan.agents(&input).into();
+    let agents = Arc::new(agreed.plan.agents(&mut input));
     let mut rows = Vec::with_capacity(input.contacts.len());
     for contact in &input.contacts {
         let contact = agreed.plan.contact(contact);

@@ -31,6 +31,11 @@ impl Picked {
         Ok(Self { runs, count: wanted.len() })
     }
 
+    /// Whether it is every one of so many columns, in their order.
+    pub(crate) fn is_all(&self, offered: usize) -> bool {
+        matches!(self.runs.as_slice(), [run] if *run == (0..offered))
+    }
+
     /// Appends what is wanted of a row that has every column offered.
     pub(crate) fn append<T: Clone>(&self, row: &[T], picked: &mut Vec<T>) {
         for run in &self.runs {

@@ -177,6 +177,8 @@ impl Askable for DialerWorld {
     type Instance = Configured;
     type Offer = Arc<[String]>;
 
+    const IN_PLACE: bool = false;
+
     fn role(&self) -> WebRole {
         WebRole::new(&self.reach)
     }

@@ -58,7 +58,11 @@ impl Plan {
         self.contact.of(row)
     }
 
-    pub(super) fn agents(&self, input: &ScoreInput) -> Vec<f32> {
+    /// The agents' numbers. Taken from the input where they are wanted as they are.
+    pub(super) fn agents(&self, input: &mut ScoreInput) -> Vec<f32> {
+        if self.agent.is_all(input.agent_columns.len()) {
+            return std::mem::take(&mut input.agents);
+        }
         let mut picked = Vec::with_capacity(self.agent.count * input.agent_count);
         // An empty row is no chunk: without columns there are no numbers either.
         for row in input.agents.chunks(input.agent_columns.len().max(1)) {
@@ -123,7 +127,15 @@ mod tests {
     fn a_scorer_gets_what_it_selected_in_its_order() {
         let plan = plan(&["b"], &["z", "x"], &[]).unwrap();
         assert_eq!(plan.contact(&[1.0, 2.0]), [2.0]);
-        assert_eq!(plan.agents(&input()), [3.0, 1.0, 6.0, 4.0]);
+        assert_eq!(plan.agents(&mut input()), [3.0, 1.0, 6.0, 4.0]);
+    }
+
+    #[test]
+    fn a_scorer_that_wants_all_as_it_is_gets_the_input_itself() {
+        let mut input = input();
+        let (numbers, first) = (input.agents.clone(), input.agents.as_ptr());
+        let agents = plan(&["b"], &["x", "y", "z"], &[]).unwrap().agents(&mut input);
+        assert_eq!((&agents, agents.as_ptr()), (&numbers, first));
     }
 
     #[test]
@@ -131,7 +143,7 @@ mod tests {
         let plan = plan(&["a", "b", "a"], &["x", "y", "z", "y", "z"], &[]).unwrap();
         assert_eq!((plan.contact.runs.len(), plan.agent.runs.len()), (2, 2));
         assert_eq!(plan.contact(&[1.0, 2.0]), [1.0, 2.0, 1.0]);
-        assert_eq!(plan.agents(&input()), [1.0, 2.0, 3.0, 2.0, 3.0, 4.0, 5.0, 6.0, 5.0, 6.0]);
+        assert_eq!(plan.agents(&mut input()), [1.0, 2.0, 3.0, 2.0, 3.0, 4.0, 5.0, 6.0, 5.0, 6.0]);
     }
 
     #[test]

@@ -76,6 +76,28 @@ async fn what_cannot_be_used_is_named() {
     assert_eq!(scored("slow").await, Err(AskError::Deadline(50)));
 }
 
+fn thread_cpu_ms() -> i64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}
+
+#[tokio::test]
+async fn a_decision_that_takes_long_takes_no_time_of_who_asked() {
+    let (host, version) = scorer("slow-later").await;
+    // Those before were over at once: the next one begins where it was asked.
+    for _ in 0..2 {
+        assert_eq!(host.score(version, input()).await.unwrap().rows.len(), 2);
+    }
+    for _ in 0..2 {
+        let before_ms = thread_cpu_ms();
+        assert_eq!(host.score(version, input()).await, Err(AskError::Deadline(50)));
+        assert!(thread_cpu_ms() - before_ms < 25, "half of the loop's");
+        // A fresh instance is quick again, for two decisions.
+        assert_eq!(host.score(version, input()).await.unwrap().rows.len(), 2);
+        assert_eq!(host.score(version, input()).await.unwrap().rows.len(), 2);
+    }
+}
+
 #[tokio::test]
 async fn a_scorer_that_cannot_be_configured_says_why() {
     for (behaviour, expect) in [("unconfigurable", "`x`"), ("unknown-column", "`nowhere`")] {

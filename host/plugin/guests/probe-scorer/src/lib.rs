@@ -61,9 +61,8 @@ impl bindings::exports::cordboard::scorer::guest::Guest for Probe {
                 "nan" => rows.fill(Score::Value(f32::NAN)),
                 "rows" => rows.push(Score::Refuse),
                 "trap" => trap(),
-                "slow" => loop {
-                    state.decisions = std::hint::black_box(state.decisions.wrapping_add(1));
-                },
+                "slow" => spin(),
+                "slow-later" if state.decisions > 4 => spin(),
                 "refuse" => return Err(ScoreError::Other("not today".into())),
                 "parts" => return Ok(Scores { rows, parts: vec![1.0] }),
                 _ => {}
@@ -79,6 +78,13 @@ impl bindings::exports::cordboard::scorer::guest::Guest for Probe {
 }
 
 #[allow(clippy::panic, reason = "what it is for")]
+fn spin() -> ! {
+    let mut turns = 0_u64;
+    loop {
+        turns = std::hint::black_box(turns.wrapping_add(1));
+    }
+}
+
 fn trap() {
     panic!("a probe traps")
 }
