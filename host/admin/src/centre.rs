@@ -68,6 +68,14 @@ pub enum Refusal {
         /// The limit.
         limit: u64,
     },
+    /// What is kept is there, but can't be read: it is damaged, or a newer version wrote it.
+    #[error("{detail}")]
+    Unreadable {
+        /// `damaged-journal` or `newer-journal`.
+        code: &'static str,
+        /// Where and why, in words for an operator.
+        detail: String,
+    },
     /// Not possible for the moment: the store can't write, or the host is stopping.
     #[error("{0}")]
     Unavailable(String),

@@ -129,13 +129,13 @@ pub enum LoadError {
     #[error("a trial instance failed: {0}")]
     Trial(String),
     /// Compiling took longer than it may; it was stopped.
-    #[error("compiling the component took more than {after_ms} ms: it was stopped")]
+    #[error("checking and compiling the component took more than {after_ms} ms: it was stopped")]
     CompileTimeout {
         /// The bound.
         after_ms: u128,
     },
     /// Compiling took more of something than it may: `CPU time`, `memory`, or `room` for what it is compiled to.
-    #[error("the component needs more {0} to be compiled than there may be")]
+    #[error("the component needs more {0} to be checked and compiled than there may be")]
     CompileLimit(&'static str),
     /// The compiler's process ended by itself without an answer. How, and its last words.
     #[error("the compiler died of the component: {0}")]

@@ -10,12 +10,12 @@ use crate::config::{Grants, LoadSpec, PluginConfig};
 use crate::crm::Directory;
 use crate::dialer::DialerProgram;
 use crate::engine::{self, Capacity, Ticker};
-use crate::error::{HostError, LoadError, UploadError};
+use crate::error::{HostError, LoadError};
 use crate::flow::{self, FlowHandle, FlowMessage, FlowPort, FlowStart, Places, Program};
 use crate::guest::{Guest, SlowLane};
 use crate::inspector::InspectorProgram;
 use crate::scorer::ScorerProgram;
-use crate::verify::{self, PluginInfo, World};
+use crate::verify::{PluginInfo, World};
 use crate::web::{MAX_UNTOLD, RefusedUse, WebRole, check_grants};
 use cordboard_core::ids::{Digest, Version};
 use std::collections::BTreeMap;
@@ -43,6 +43,7 @@ struct Inner {
     slow_lane: Arc<SlowLane>,
     workshop: Arc<Workshop>,
     compile_turn: Arc<Semaphore>,
+    verify_turn: Arc<Semaphore>,
     teller: mpsc::Sender<RefusedUse>,
     refusals: Mutex<Option<mpsc::Receiver<RefusedUse>>>,
     runtime: Option<Runtime>,
@@ -155,6 +156,7 @@ impl PluginHost {
             rehearsal_slots: Arc::new(Semaphore::new(engine::REHEARSALS)),
             workshop: Workshop::new(&engine, &settings)?,
             compile_turn: Arc::new(Semaphore::new(1)),
+            verify_turn: Arc::new(Semaphore::new(1)),
             teller,
             refusals: Mutex::new(Some(refusals)),
             runtime: Some(runtime),
@@ -171,13 +173,15 @@ impl PluginHost {
         self.0.capacity
     }
 
-    /// Whether a component is a plugin for this host; see [`verify`](crate::verify). Takes time in proportion to its
-    /// size: not on an async thread for large ones.
+    /// Whether a component is a plugin for this host; see [`verify`](crate::verify). One at a time, where it is compiled:
+    /// in a child process it has half a minute at most, and the compiler's memory. Dropped, it ends the child.
     ///
     /// # Errors
-    /// What is wrong, in words for the plugin's author.
-    pub fn verify(&self, component: &[u8]) -> Result<PluginInfo, UploadError> {
-        verify::verify(component, self.0.settings.max_component_bytes)
+    /// `Refused` with what is wrong, in words for the plugin's author; `CompileTimeout`, `CompileLimit` and the
+    /// compiler's other faults.
+    pub async fn verify(&self, component: Arc<[u8]>) -> Result<PluginInfo, LoadError> {
+        let Ok(turn) = Arc::clone(&self.0.verify_turn).acquire_owned().await else { return Err(LoadError::Lost) };
+        self.0.workshop.verified(component, turn).await
     }
 
     /// Compiles a version, or reads what it was compiled to before, one at a time, and tries an instance of it. Loading

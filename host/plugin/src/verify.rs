@@ -121,11 +121,13 @@ const MAX_NAME_BYTES: usize = 256;
 /// Checks that `component` is a plugin for this host: of at most `max_bytes`, a valid component, exporting the guest
 /// interface of exactly one known world at a known version, importing only what that world may have.
 ///
+/// A service uses [`PluginHost::verify`](crate::PluginHost::verify), which has bounds in time and memory.
+///
 /// # Errors
 /// What is wrong, in words for the plugin's author.
 pub fn verify(component: &[u8], max_bytes: usize) -> Result<PluginInfo, UploadError> {
     let info = inspect(component, max_bytes)?;
-    validate(component)?;
+    validate(component).map_err(UploadError::Malformed)?;
     Ok(info)
 }
 
@@ -151,9 +153,10 @@ pub(crate) fn inspect(component: &[u8], max_bytes: usize) -> Result<PluginInfo, 
     })
 }
 
-/// The other part: whether all of it is valid. It goes through every function.
-pub(crate) fn validate(component: &[u8]) -> Result<(), UploadError> {
-    Validator::new().validate_all(component).map(drop).map_err(malformed)
+/// The other part: whether all of it is valid, or why not. It goes through every function and every type, and what is
+/// made for it can take it any time and any memory.
+pub(crate) fn validate(component: &[u8]) -> Result<(), String> {
+    Validator::new().validate_all(component).map(drop).map_err(|error| error.to_string())
 }
 
 /// What a component shows to the outside.

@@ -18,7 +18,7 @@ use cordboard_media::{MediaConfig, MediaPlane};
 use cordboard_plugin::{Compiler, PluginConfig, PluginHost};
 use cordboard_sip::{SipConfig, SipHandle, SipStack};
 use cordboard_store::{Blobs, Rooms, SledOptions, SledStore, Store};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,7 +115,17 @@ async fn open(config: &Config, tenant: &TenantId) -> Result<(Rooms, token::Admin
     Ok((rooms, token))
 }
 
+/// A file that may not grow any more is a full disk, and the store knows how to live with one: without this, the
+/// system would end the process.
+fn outlive_file_size_limit() {
+    // Handled from here on, whoever listens.
+    if let Err(cause) = signal(SignalKind::from_raw(Signal::XFSZ.as_raw())) {
+        warn!(%cause, "a limit on the size of files would end the host");
+    }
+}
+
 async fn start(config: &Config) -> Result<Host> {
+    outlive_file_size_limit();
     let (tenant, clock) = (TenantId::default_tenant(), Clock::start());
     let (rooms, token) = open(config, &tenant).await?;
     let kept = Kept { tenant: &tenant, rooms: &rooms };

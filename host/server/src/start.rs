@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, anyhow};
 use cordboard_core::board::{Board, Input};
 use cordboard_core::config::{self, EntryPoint, Queue, Settings, World};
 use cordboard_core::ids::{ContactId, DeploymentName, Digest, TenantId, Version};
-use cordboard_core::journal::interrupted;
+use cordboard_core::journal::{JournalError, interrupted};
 use cordboard_core::time::Timestamp;
 use cordboard_media::Clip;
 use cordboard_plugin::PluginHost;
@@ -202,6 +202,10 @@ impl Kept<'_> {
         let left = self.rooms.journals.interrupted(self.tenant, contact).await?;
         if let Some(damage) = &left.damage {
             warn!(%contact, frame = left.next_frame, %damage, "its journal is damaged: it is read up to there");
+        }
+        if let (0, Some(JournalError::NewerFormat(format))) = (left.next_frame, &left.damage) {
+            // It stays unfinished: whoever can read it gives the contact its record.
+            return Err(anyhow!("it was written by a newer version, in format {format}, and waits for one"));
         }
         let Some(record) = interrupted(&left.journal) else {
             self.rooms.journals.give_up(self.tenant, contact).await?;

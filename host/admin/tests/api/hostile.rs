@@ -188,6 +188,49 @@ proptest! {
     }
 }
 
+/// What an upload in parts is made of, in any order.
+const PIECES: [&[u8]; 19] = [
+    b"--xyz",
+    b"--xyz\r\n",
+    b"--xyz--\r\n",
+    b"--xyz\r\ncontent-disposition: form-data; name=\"component\"\r\n\r\n\0asm and more\r\n",
+    b"--xyz\r\ncontent-disposition: form-data; name=\"manifest\"\r\n\r\n{\"manifest\":1}\r\n",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"\r",
+    b"content-disposition: form-data; name=\"component\"",
+    b"content-disposition: form-data; name=\"signature\"; filename=\"../../x\"",
+    b"content-disposition: form-data; name*=utf-8''%ff%00",
+    b"content-disposition: attachment",
+    b"content-type: application/wasm",
+    b"content-length: 99999999999999999999",
+    b"content-transfer-encoding: base64",
+    b"x: y",
+    b"\0asm and more",
+    b"\xff\xfe\0",
+    &[b'x'; 5000],
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+
+    /// The form of an upload; what its parts hold has a fuzzer of its own.
+    #[test]
+    fn no_upload_is_our_fault(
+        bodies in prop::collection::vec(prop::collection::vec(prop::sample::select(&PIECES[..]), 0..16), 48),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let server = Server::start().await;
+            for pieces in bodies {
+                let headers = [("content-type", "multipart/form-data; boundary=xyz")];
+                let answer = server.ask(Method::POST, "/v1/plugins", &headers, pieces.concat()).await;
+                assert!(answer.status < 500, "{pieces:?}: {answer:?}");
+            }
+        });
+    }
+}
+
 /// JSON with the members that are known, and values that are not.
 fn body() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![

@@ -26,6 +26,26 @@ fn the_corpus_is_taken_or_refused_as_it_says() {
     assert!(count >= 20, "{count} inputs");
 }
 
+#[test]
+fn every_flipped_bit_and_every_cut_of_a_journal_is_another_journal_or_none() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/journal");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.file_name().unwrap().to_string_lossy().starts_with("good-") {
+            continue;
+        }
+        let whole = std::fs::read(&path).unwrap();
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let _taken = replay::journal(&flipped);
+        }
+        for end in 0..whole.len() {
+            let _taken = replay::journal(&whole[..end]);
+        }
+    }
+}
+
 fn stored(frames: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     let length = |frame: &Vec<u8>| u16::try_from(frame.len()).unwrap().to_be_bytes();
     frames.into_iter().flat_map(|frame| length(&frame).into_iter().chain(frame)).collect()

@@ -3,7 +3,7 @@
 use cordboard_core::flow::{
     Address, Answer, Channel, Choice, ContactError, DigitsRule, FlowEnd, LookupError, LookupKey, Place, Profile,
     Prompt, PromptPart, Question, QueueRequest, RejectCause, Reply, Request, SkillRequirement, Talk, TalkEnd,
-    Treatment, TypeAhead, WaitStatus,
+    Treatment, TypeAhead, ValueError, WaitStatus,
 };
 use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, TenantId, Version};
 use cordboard_core::journal::{External, Frame, Opened};
@@ -142,6 +142,8 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         queue_request().prop_map(Request::Enqueue),
         wait(),
         any::<u64>().prop_map(|waiting| Request::Leave { waiting }),
+        text().prop_map(Request::LoadValue),
+        (text(), option::of(text())).prop_map(|(key, value)| Request::StoreValue(key, value)),
         (text(), pairs()).prop_map(|(deployment, attributes)| Request::ContinueAs { deployment, attributes }),
         end().prop_map(Request::End),
     ]
@@ -180,6 +182,16 @@ fn lookup_error() -> impl Strategy<Value = LookupError> {
     ]
 }
 
+fn value_error() -> impl Strategy<Value = ValueError> {
+    use ValueError as E;
+    prop_oneof![
+        prop::sample::select(vec![E::Quota, E::NotGranted]),
+        text().prop_map(E::Unavailable),
+        text().prop_map(E::Invalid),
+        text().prop_map(E::Other),
+    ]
+}
+
 fn waited() -> impl Strategy<Value = WaitStatus> {
     let place = (any::<(u32, u32)>(), any::<Option<u64>>(), any::<u64>())
         .prop_map(|((position, waiting), estimate_ms, waited_ms)| Place { position, waiting, estimate_ms, waited_ms });
@@ -207,6 +219,8 @@ pub(crate) fn reply() -> impl Strategy<Value = Reply> {
         lookup_error().prop_map(Reply::LookupFailed),
         any::<u32>().prop_map(Reply::Chosen),
         waited().prop_map(Reply::Waited),
+        option::of(text()).prop_map(Reply::Value),
+        value_error().prop_map(Reply::ValueFailed),
     ]
 }
 

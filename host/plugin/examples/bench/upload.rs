@@ -88,7 +88,7 @@ async fn load(host: &PluginHost, component: &[u8]) -> (Version, bool) {
 /// Verified, loaded, and in its first host call.
 async fn first_call(host: &PluginHost, component: &[u8], from_cache: bool) -> Duration {
     let began = Instant::now();
-    host.verify(component).unwrap();
+    host.verify(component.into()).await.unwrap();
     let (version, was_kept) = load(host, component).await;
     assert_eq!(was_kept, from_cache);
     let (_handle, mut messages) = start(host, version, 1);

@@ -1,9 +1,10 @@
 //! The compiler's side: a process of its own that takes one order, gives one answer, and ends.
 
 use super::Fingerprint;
-use super::order::{Order, write_answer};
+use super::order::{Order, Task, write_answer};
 use crate::engine::compile_settings;
 use crate::guest::shortened;
+use crate::verify::validate;
 use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 use std::io::{Read, Write};
 use std::process::ExitCode;
@@ -11,6 +12,8 @@ use wasmtime::Engine;
 
 /// The component can't be compiled; why is on standard error.
 pub(crate) const REFUSED: u8 = 2;
+/// The component isn't valid; why is on standard error.
+pub(crate) const MALFORMED: u8 = 4;
 /// The order can't be carried out, whatever the component; why is on standard error.
 pub(crate) const AT_FAULT: u8 = 3;
 
@@ -22,21 +25,21 @@ const RESERVED_PER_THREAD_BYTES: u64 = 160 << 20;
 const MAX_FILES: u64 = 32;
 const MAX_THREADS: u64 = 256;
 
-/// Compiles one component: what [`Compiler::Child`](crate::Compiler::Child) starts has to call this first, with its
+/// Checks or compiles one component: what [`Compiler::Child`](crate::Compiler::Child) starts has to call this first, with its
 /// standard input and output, and end with what it gives. It lowers its own priority, limits its own CPU time, memory
 /// and files, and ends at once when its input is closed: whoever ordered is gone, killed or not.
 ///
 /// Nothing else may be running in the process: its limits are the process's.
 pub fn compile_child(mut order: impl Read + Send + 'static, mut answer: impl Write) -> ExitCode {
-    let (code, words) = match compile(&mut order) {
-        Ok((component, engine, threads)) => {
+    let (code, words) = match take(&mut order) {
+        Ok(taken) => {
             end_with_the_host(order);
-            match threads.install(|| engine.precompile_component(&component)) {
+            match taken.threads.install(|| carry_out(&taken)) {
                 Ok(artefact) => match write_answer(&mut answer, &artefact) {
                     Ok(()) => return ExitCode::SUCCESS,
                     Err(error) => (AT_FAULT, format!("the artefact can't be handed over: {error}")),
                 },
-                Err(error) => (REFUSED, format!("{error:#}")),
+                Err(refused) => refused,
             }
         }
         Err(words) => (AT_FAULT, words),
@@ -47,8 +50,28 @@ pub fn compile_child(mut order: impl Read + Send + 'static, mut answer: impl Wri
     ExitCode::from(code)
 }
 
+/// An order that can be carried out.
+struct Taken {
+    task: Task,
+    component: Vec<u8>,
+    engine: Engine,
+    threads: rayon::ThreadPool,
+}
+
+/// Valid before it is compiled: what validation refuses is the author's, what the compiler refuses may be ours.
+fn carry_out(taken: &Taken) -> Result<Vec<u8>, (u8, String)> {
+    validate(&taken.component).map_err(|why| (MALFORMED, why))?;
+    match taken.task {
+        Task::Validate => Ok(Vec::new()),
+        Task::Compile => {
+            let compiled = taken.engine.precompile_component(&taken.component);
+            compiled.map_err(|error| (REFUSED, format!("{error:#}")))
+        }
+    }
+}
+
 /// Takes the order, and prepares for it.
-fn compile(order: &mut impl Read) -> Result<(Vec<u8>, Engine, rayon::ThreadPool), String> {
+fn take(order: &mut impl Read) -> Result<Taken, String> {
     let head = Order::read(order).map_err(|error| error.to_string())?;
     let number_of_threads = head.threads.clamp(1, MAX_THREADS);
     limit(&head, number_of_threads).map_err(|error| format!("the compiler can't limit itself: {error}"))?;
@@ -62,7 +85,7 @@ fn compile(order: &mut impl Read) -> Result<(Vec<u8>, Engine, rayon::ThreadPool)
         return Err("the component ended early".into());
     }
     let threads = rayon::ThreadPoolBuilder::new().num_threads(usize::try_from(number_of_threads).unwrap_or(1)).build();
-    Ok((component, engine, threads.map_err(|error| error.to_string())?))
+    Ok(Taken { task: head.task, component, engine, threads: threads.map_err(|error| error.to_string())? })
 }
 
 fn limit(order: &Order, threads: u64) -> rustix::io::Result<()> {

@@ -13,16 +13,16 @@ pub(crate) use fingerprint::Fingerprint;
 
 use crate::config::PluginConfig;
 use crate::engine;
-use crate::error::{HostError, LoadError};
+use crate::error::{HostError, LoadError, UploadError};
 use crate::guest::shortened;
 use crate::verify::{PluginInfo, inspect, validate};
 use artefacts::Artefacts;
 use cordboard_core::ids::Digest;
-use order::Order;
+use order::{Order, Task};
 use parent::Bounds;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -30,6 +30,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 const MAX_TEXT_BYTES: usize = 4096;
+/// A component that takes longer to validate than this alone is no honest one: the largest take a second.
+const VALIDATE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Native code and its tables are a few times the size of what they are compiled from, and small ones have their
 /// frame.
 const ARTEFACT_PER_COMPONENT: usize = 16;
@@ -106,6 +108,24 @@ impl Workshop {
         }))
     }
 
+    /// Verifies a component, where it can be stopped: there are small ones that take hours to validate, or gigabytes.
+    pub(crate) async fn verified(self: &Arc<Self>, bytes: Arc<[u8]>, turn: Turn) -> Result<PluginInfo, LoadError> {
+        let component = Arc::clone(&bytes);
+        let (info, turn) = self.on_threads(turn, move |this| inspect(&component, this.max_component_bytes)).await?;
+        let info = info.map_err(LoadError::Refused)?;
+        match &self.compiler {
+            Compiler::Child { program, args } => {
+                let timeout = self.timeout.min(VALIDATE_TIMEOUT);
+                self.ordered(program, args, Task::Validate, &bytes, timeout).await?;
+            }
+            Compiler::InProcess => {
+                let (valid, _) = self.on_threads(turn, move |_| valid(&bytes)).await?;
+                valid?;
+            }
+        }
+        Ok(info)
+    }
+
     /// Verifies a component and gets it ready. `needed` says which components are loaded: their artefacts go last.
     pub(crate) async fn component(
         self: &Arc<Self>,
@@ -150,9 +170,9 @@ impl Workshop {
                 )
                 .ok()
         });
-        if kept.is_none() {
-            // What is kept was compiled from these bytes, so they were valid.
-            validate(bytes).map_err(LoadError::Refused)?;
+        // What is kept was compiled from these bytes, so they were valid; the compiler's process sees for itself.
+        if kept.is_none() && self.compiler == Compiler::InProcess {
+            valid(bytes)?;
         }
         Ok((info, kept.map(|component| (component, elapsed_ms(began)))))
     }
@@ -166,19 +186,32 @@ impl Workshop {
             let (artefact, turn) = self.on_threads(turn, compile).await?;
             return Ok((artefact?, turn));
         };
+        Ok((self.ordered(program, args, Task::Compile, &bytes, self.timeout).await?, turn))
+    }
+
+    /// Has the compiler's process do something.
+    async fn ordered(
+        &self,
+        program: &Path,
+        args: &[String],
+        task: Task,
+        bytes: &[u8],
+        timeout: Duration,
+    ) -> Result<Vec<u8>, LoadError> {
         let threads = self.threads.current_num_threads() as u64;
         let order = Order {
+            task,
             fingerprint: self.fingerprint,
             // In seconds that all its threads may fill.
-            cpu_s: self.timeout.as_secs().saturating_add(1).saturating_mul(threads),
+            cpu_s: timeout.as_secs().saturating_add(1).saturating_mul(threads),
             memory_bytes: self.memory_bytes,
             threads,
             component_bytes: bytes.len() as u64,
         };
         let most = bytes.len().saturating_mul(ARTEFACT_PER_COMPONENT);
         let artefact_bytes = most.clamp(*ARTEFACT_BYTES.start(), *ARTEFACT_BYTES.end());
-        let bounds = Bounds { timeout: self.timeout, artefact_bytes };
-        Ok((parent::compile(program, args, order, &bytes, bounds).await?, turn))
+        let bounds = Bounds { timeout, artefact_bytes };
+        parent::compile(program, args, order, bytes, bounds).await
     }
 
     /// An artefact, as code. Only for bytes that the compiler just gave, or that this host's key vouches for.
@@ -209,6 +242,11 @@ impl Workshop {
         });
         result.await.map_err(|_| LoadError::Lost)
     }
+}
+
+/// In this process.
+fn valid(bytes: &[u8]) -> Result<(), LoadError> {
+    validate(bytes).map_err(|why| LoadError::Refused(UploadError::Malformed(why)))
 }
 
 fn elapsed_ms(began: Instant) -> u64 {

@@ -4,15 +4,26 @@
 use super::Fingerprint;
 use std::io::{self, Read, Write};
 
-const ORDER_MAGIC: [u8; 8] = *b"cbcomp01";
+const ORDER_MAGIC: [u8; 8] = *b"cbcomp02";
 const ANSWER_MAGIC: [u8; 8] = *b"cbartf01";
 pub(crate) const ANSWER_HEAD_BYTES: usize = 16;
 /// No component is larger, whatever the host is set to.
 const MAX_COMPONENT_BYTES: u64 = 2 << 30;
 
+/// What is to be done with the component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// To say whether all of it is valid; what it is compiled to is empty then.
+    Validate,
+    /// To compile it, if it is.
+    Compile,
+}
+
 /// What precedes the component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
+    /// What to do.
+    pub(crate) task: Task,
     /// Of the engine that will run the artefact.
     pub(crate) fingerprint: Fingerprint,
     /// CPU time, in seconds.
@@ -29,7 +40,11 @@ impl Order {
     pub(crate) fn head(&self) -> Vec<u8> {
         let mut head = ORDER_MAGIC.to_vec();
         head.extend(self.fingerprint.0);
-        for number in [self.cpu_s, self.memory_bytes, self.threads, self.component_bytes] {
+        let task = match self.task {
+            Task::Validate => 0,
+            Task::Compile => 1,
+        };
+        for number in [task, self.cpu_s, self.memory_bytes, self.threads, self.component_bytes] {
             head.extend(number.to_be_bytes());
         }
         head
@@ -42,11 +57,16 @@ impl Order {
         }
         let fingerprint = Fingerprint(take(from)?);
         let mut number = || take(from).map(u64::from_be_bytes);
+        let task = match number()? {
+            0 => Task::Validate,
+            1 => Task::Compile,
+            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "an order for something else")),
+        };
         let (cpu_s, memory_bytes, threads, component_bytes) = (number()?, number()?, number()?, number()?);
         if component_bytes > MAX_COMPONENT_BYTES {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an order to compile too much"));
         }
-        Ok(Self { fingerprint, cpu_s, memory_bytes, threads, component_bytes })
+        Ok(Self { task, fingerprint, cpu_s, memory_bytes, threads, component_bytes })
     }
 }
 
@@ -76,14 +96,24 @@ pub(crate) fn artefact(mut answer: Vec<u8>) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    const ORDER: Order =
-        Order { fingerprint: Fingerprint([7; 32]), cpu_s: 1, memory_bytes: 2, threads: 3, component_bytes: 4 };
+    const ORDER: Order = Order {
+        task: Task::Compile,
+        fingerprint: Fingerprint([7; 32]),
+        cpu_s: 1,
+        memory_bytes: 2,
+        threads: 3,
+        component_bytes: 4,
+    };
 
     #[test]
     fn an_order_reads_back_whole_or_not_at_all() {
         let head = ORDER.head();
-        assert_eq!(head.len(), 72);
+        assert_eq!(head.len(), 80);
         assert_eq!(Order::read(&mut head.as_slice()).unwrap(), ORDER);
+        let validate = Order { task: Task::Validate, ..ORDER };
+        assert_eq!(Order::read(&mut validate.head().as_slice()).unwrap(), validate);
+        let other = [&head[..47], &[2], &head[48..]].concat();
+        assert!(Order::read(&mut other.as_slice()).is_err(), "no task of ours");
         for end in 0..head.len() {
             assert!(Order::read(&mut &head[..end]).is_err(), "cut at {end}");
         }

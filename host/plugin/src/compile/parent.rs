@@ -1,8 +1,8 @@
 //! The host's side: starts the compiler, hands it a component, and never waits for it beyond its deadline.
 
-use super::child::REFUSED;
+use super::child::{MALFORMED, REFUSED};
 use super::order::{ANSWER_HEAD_BYTES, Order, artefact};
-use crate::error::LoadError;
+use crate::error::{LoadError, UploadError};
 use crate::guest::shortened;
 use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt as _;
@@ -24,7 +24,7 @@ pub(crate) struct Bounds {
     pub(crate) artefact_bytes: usize,
 }
 
-/// Compiles in a child process. It is killed when its time is over, when it says more than it may, and when this
+/// Has an order carried out in a child process. It is killed when its time is over, when it says more than it may, and when this
 /// future is dropped.
 pub(crate) async fn compile(
     program: &Path,
@@ -116,6 +116,9 @@ fn failure(status: ExitStatus, words: &str) -> LoadError {
     if status.code() == Some(i32::from(REFUSED)) {
         return LoadError::Compile(words);
     }
+    if status.code() == Some(i32::from(MALFORMED)) {
+        return LoadError::Refused(UploadError::Malformed(words));
+    }
     if signal(Signal::XCPU) {
         return LoadError::CompileLimit("CPU time");
     }
@@ -128,13 +131,14 @@ fn failure(status: ExitStatus, words: &str) -> LoadError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compile::Fingerprint;
+    use crate::compile::{Fingerprint, Task};
     use std::time::Instant;
 
     /// What a shell that takes the compiler's place comes to.
     async fn shell(script: &str, timeout_ms: u64) -> Result<Vec<u8>, LoadError> {
         let component = vec![0; 300_000];
         let order = Order {
+            task: Task::Compile,
             fingerprint: Fingerprint([0; 32]),
             cpu_s: 1,
             memory_bytes: 0,
@@ -179,6 +183,8 @@ mod tests {
     #[tokio::test]
     async fn one_that_refuses_is_quoted_in_bounds() {
         assert!(matches!(failed("echo too deep >&2; exit 2").await, LoadError::Compile(why) if why == "too deep"));
+        let malformed = failed("echo bad section >&2; exit 4").await;
+        assert!(matches!(malformed, LoadError::Refused(UploadError::Malformed(why)) if why == "bad section"));
         let flood = failed("yes 'it is bad' | head -c 1000000 >&2; exit 2").await;
         assert!(matches!(flood, LoadError::Compile(why) if why.len() <= MAX_WORDS_BYTES && why.contains("bad")));
     }
@@ -241,8 +247,14 @@ mod tests {
     #[tokio::test]
     async fn one_that_is_not_there_is_told() {
         let bounds = Bounds { timeout: Duration::from_secs(60), artefact_bytes: 1 };
-        let order =
-            Order { fingerprint: Fingerprint([0; 32]), cpu_s: 1, memory_bytes: 0, threads: 1, component_bytes: 0 };
+        let order = Order {
+            task: Task::Validate,
+            fingerprint: Fingerprint([0; 32]),
+            cpu_s: 1,
+            memory_bytes: 0,
+            threads: 1,
+            component_bytes: 0,
+        };
         let error = compile(Path::new("/nowhere/cordboard"), &[], order, b"", bounds).await.unwrap_err();
         assert!(matches!(error, LoadError::CompilerStart(_)), "{error}");
     }

@@ -18,6 +18,7 @@ pub(crate) use meter::{CpuSpent, Meter, StepDeadline, metered};
 pub(crate) use random::SeededRandom;
 
 use crate::config::Limits;
+use random::MAX_DRAW_BYTES;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use wasmtime::component::ResourceTable;
@@ -55,7 +56,9 @@ impl<R: Send + 'static> Guest<R> {
     pub(crate) fn store(engine: &Engine, birth: Birth<R>) -> Store<Self> {
         let log = GuestLog::new(birth.sink, &birth.limits);
         let mut wasi = WasiCtx::builder();
-        // No arguments, environment, files or network: that is the builder's default. What is printed is logged.
+        // No arguments, environment or files: that is the builder's default. A socket could go nowhere, but it would be
+        // one of the process's files. What is printed is logged.
+        wasi.allow_tcp(false).allow_udp(false).max_random_size(MAX_DRAW_BYTES);
         wasi.stdout(log.stream(LogLevel::Info)).stderr(log.stream(LogLevel::Warn));
         let mut table = ResourceTable::new();
         table.set_max_capacity(birth.limits.max_handles as usize);

@@ -6,7 +6,7 @@ use wasmtime::Result;
 use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
 
 /// The most bytes of one draw.
-const MAX_DRAW_BYTES: u64 = 64 << 10;
+pub(super) const MAX_DRAW_BYTES: u64 = 64 << 10;
 
 /// SHA-256 in counter mode over (seed, entry).
 #[derive(Clone, Debug)]

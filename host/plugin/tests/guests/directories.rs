@@ -5,8 +5,8 @@ use crate::common::{granted, host_with, spec_with_egress, version};
 use cordboard_core::flow::{LookupError, Profile};
 use cordboard_core::ids::Version;
 use cordboard_plugin::{BreakerConfig, EgressRule, LoadError, PluginConfig, PluginHost, Scheme};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 type Found = Result<Option<Profile>, LookupError>;
@@ -146,6 +146,26 @@ async fn a_grant_that_is_taken_back_holds_at_once_and_for_what_was_kept() {
 }
 
 #[tokio::test]
+async fn a_grant_that_is_taken_back_in_the_middle_of_a_look_up_ends_its_requests() {
+    let granted_to: Arc<OnceLock<(PluginHost, Version)>> = Arc::default();
+    let (told, asked) = (Arc::clone(&granted_to), AtomicUsize::new(0));
+    let web = Web::start(move |_| {
+        // Before the third answer is on its way.
+        if let (2, Some((host, version))) = (asked.fetch_add(1, Relaxed), told.get()) {
+            assert!(host.grant(*version, granted(&[])).unwrap());
+        }
+        Some(response("200 OK", b"1001"))
+    })
+    .await;
+    let (host, version) = directory(&web, |_| ()).await;
+    granted_to.set((host.clone(), version)).unwrap();
+    let mut refusals = host.refusals().unwrap();
+    let place = format!("127.0.0.1:{}/1001", web.port);
+    unavailable(ask(&host, version, "many", &place).await, "RequestDenied");
+    assert_eq!((web.requests(), refusals.recv().await.unwrap().capability), (3, "egress"));
+}
+
+#[tokio::test]
 async fn nobody_joins_a_look_up_that_has_an_older_grant() {
     let web = bank().await;
     let (host, version) = directory(&web, |_| ()).await;
@@ -213,6 +233,11 @@ async fn a_plugin_that_misbehaves_is_unavailable() {
     unavailable(ask(&host, version, "trap", "x").await, "trapped");
     unavailable(ask(&host, version, "loop", "x").await, "CPU");
     unavailable(ask(&host, version, "fields", "x").await, "512 fields");
+    unavailable(ask(&host, version, "huge", "x").await, "bytes handed over");
+    match ask(&host, version, "huge-error", "x").await {
+        Err(LookupError::Unavailable(text)) => assert!(text.len() <= 8192, "{} bytes", text.len()),
+        other => panic!("{other:?}"),
+    }
     unavailable(ask(&host, version, "many", &format!("127.0.0.1:{}/1001", web.port)).await, "LimitReached");
     assert_eq!(web.requests(), 32, "requests of one look-up are counted");
     assert!(matches!(ask(&host, version, "shoe-size", "44").await, Err(LookupError::Unsupported(_))));

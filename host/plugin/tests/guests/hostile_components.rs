@@ -124,6 +124,17 @@ fn compiled() -> Vec<(&'static str, Vec<u8>)> {
                 &many(20_000, |number| [vec![0], string(&number.to_string()), vec![3, 0x7f, 0]].concat()),
             )),
         ),
+        (
+            "a segment of tens of megabytes",
+            with_module(
+                &[
+                    section(5, &[1, 0, 1]),
+                    section(11, &[&[1, 0, 0x41, 0, 0x0b], leb(60 << 20).as_slice(), &vec![7; 60 << 20]].concat()),
+                ]
+                .concat(),
+            ),
+        ),
+        ("a hundred thousand functions", with_functions(100_000, &[0, 0x0b])),
         ("megabytes of nothing", flow_and(&section(0, &[string("x"), vec![0; 8 << 20]].concat()))),
     ]
 }
@@ -165,6 +176,53 @@ async fn what_takes_for_ever_to_compile_is_stopped_and_the_next_one_is_served() 
     host.load(version("probe-flow"), spec("probe-flow", &[])).await.unwrap();
     let ran = Run::new(&host, version("probe-flow"), start("3", 1)).finish(agreeable).await;
     assert_eq!(ran.end, RunEnd::Returned(FlowEnd::Completed));
+}
+
+/// Two hundred instances of a component that wants an interface of thousands of functions: each is compared with it.
+fn slow_to_validate() -> Vec<u8> {
+    const FUNCTIONS: usize = 90_000;
+    let name = |number: usize| {
+        let digit = |shift: usize| char::from(b'a' + (number >> shift & 15) as u8);
+        string(&[16, 12, 8, 4, 0].map(digit).iter().collect::<String>())
+    };
+    let export = |number| [&[4, 0], name(number).as_slice(), &[1, 0]].concat();
+    let exports: Vec<u8> = (0..FUNCTIONS).flat_map(export).collect();
+    let interface = [&[1, 0x42], leb(FUNCTIONS + 1).as_slice(), &[1, 0x40, 0, 1, 0], &exports].concat();
+    let wanted = [section(7, &interface), section(10, &[1, 0, 1, b'x', 5, 0])].concat();
+    let inner = section(4, &[b"\0asm\x0d\0\x01\0", wanted.as_slice()].concat());
+    let instances = section(5, &many(990, |_| vec![0, 0, 1, 1, b'x', 5, 0]));
+    flow_and(&section(4, &[b"\0asm\x0d\0\x01\0", wanted.as_slice(), &inner, &instances].concat()))
+}
+
+/// Many small types, each of them many times its size in a validator's memory.
+fn large_to_validate() -> Vec<u8> {
+    let types = section(7, &many(900_000, |_| vec![0x6f, 2, 0x79, 0x79]));
+    flow_and(&section(4, &[b"\0asm\x0d\0\x01\0", types.as_slice()].concat()).repeat(5))
+}
+
+#[tokio::test]
+async fn what_takes_for_ever_to_validate_is_stopped_and_the_next_one_is_served() {
+    let program: std::path::PathBuf = env!("CARGO_BIN_EXE_cordboard-compile").into();
+    let host = host_with(|settings| {
+        settings.compiler = Compiler::Child { program, args: Vec::new() };
+        (settings.compile_timeout_ms, settings.compile_memory_bytes) = (2_000, 256 << 20);
+    });
+    let slow = slow_to_validate();
+    assert!(slow.len() < 2 << 20, "{} bytes", slow.len());
+    assert!(matches!(host.verify(slow.clone().into()).await, Err(LoadError::CompileTimeout { .. })));
+    assert!(matches!(load(&host, slow).await, Err(LoadError::CompileTimeout { .. })), "nor when it is loaded");
+    let large = host_with(|settings| {
+        let program = env!("CARGO_BIN_EXE_cordboard-compile").into();
+        settings.compiler = Compiler::Child { program, args: Vec::new() };
+        settings.compile_memory_bytes = 256 << 20;
+    });
+    assert!(matches!(large.verify(large_to_validate().into()).await, Err(LoadError::CompileLimit("memory"))));
+    for host in [host, large] {
+        let info = host.verify(crate::common::guest("probe-flow")).await.unwrap();
+        assert_eq!(info.contract, "cordboard:flow@0.1.0");
+        let half = crate::common::guest("probe-flow")[..5000].into();
+        assert!(matches!(host.verify(half).await, Err(LoadError::Refused(UploadError::Malformed(_)))));
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod conversation;
 mod corpus;
 mod dialers;
 mod directories;
+mod hostile_calls;
 mod hostile_components;
 mod hostile_flows;
 mod inert;

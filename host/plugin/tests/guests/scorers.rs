@@ -70,6 +70,10 @@ async fn what_cannot_be_used_is_named() {
     let plain = ScoreInput { with_parts: false, ..input() };
     assert_eq!(host.score(version, plain).await, Err(AskError::NotFinite("score")));
     assert_eq!(scored("rows").await, Err(AskError::WrongCount { what: "rows", expected: 3, got: 4 }));
+    assert_eq!(scored("few").await, Err(AskError::WrongCount { what: "rows", expected: 3, got: 1 }));
+    assert!(matches!(scored("infinite").await, Err(AskError::NotFinite(_))));
+    assert!(matches!(scored("huge").await, Err(AskError::Limit(why)) if why.contains("bytes")));
+    assert!(matches!(scored("huge-error").await, Err(AskError::Refused(why)) if why.len() <= 8192));
     assert_eq!(scored("parts").await, Err(AskError::WrongCount { what: "parts", expected: 6, got: 1 }));
     assert!(matches!(scored("trap").await, Err(AskError::Trap(_))));
     assert_eq!(scored("refuse").await, Err(AskError::Refused("not today".into())));

@@ -7,6 +7,7 @@ use cordboard_core::board::Input;
 use cordboard_core::decision::Decision;
 use cordboard_core::ids::ContactId;
 use cordboard_core::journal::{Journal, JournalError};
+use tracing::error;
 
 /// Decisions shown of one contact.
 const MAX_DECISIONS: usize = 100;
@@ -26,10 +27,7 @@ impl HostCentre {
         if frames.is_empty() {
             return Err(not_found("contact", id));
         }
-        Journal::from_frames(frames.iter().map(Vec::as_slice)).map_err(|error| match error {
-            JournalError::AtFrame { number, cause } => Refusal::Internal(format!("{id}, frame {number}: {cause}")),
-            other => Refusal::Internal(format!("{id}: {other}")),
-        })
+        Journal::from_frames(frames.iter().map(Vec::as_slice)).map_err(|error| unreadable(id, error))
     }
 
     pub(super) async fn decisions_about(&self, id: ContactId) -> Result<Vec<Decision>, Refusal> {
@@ -45,4 +43,21 @@ impl HostCentre {
             Contact::Ended(_) => Err(Refusal::NotNow(format!("the contact {id} has ended"))),
         }
     }
+}
+
+/// The contact's record tells all the same; it doesn't need the journal.
+fn unreadable(id: ContactId, error: JournalError) -> Refusal {
+    let (place, cause) = match error {
+        JournalError::AtFrame { number, cause } => (format!(" at frame {number}"), *cause),
+        other => (String::new(), other),
+    };
+    error!(contact = %id, "its journal can't be read{place}: {cause}");
+    let code = match cause {
+        JournalError::NewerFormat(_) => "newer-journal",
+        JournalError::Malformed(_)
+        | JournalError::TooLarge(_)
+        | JournalError::Inconsistent(_)
+        | JournalError::AtFrame { .. } => "damaged-journal",
+    };
+    Refusal::Unreadable { code, detail: format!("the journal of contact {id} can't be read{place}: {cause}") }
 }

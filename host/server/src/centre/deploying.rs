@@ -208,7 +208,7 @@ impl HostCentre {
     }
 }
 
-fn load_refused(error: LoadError) -> Refusal {
+pub(super) fn load_refused(error: LoadError) -> Refusal {
     let code = match error {
         LoadError::Refused(error) => return upload_refused(error),
         LoadError::Limit { .. } => "out-of-bounds",

@@ -1,5 +1,6 @@
 //! Plugins: components with their manifests and signatures, and what is granted to their names.
 
+use super::deploying::load_refused;
 use super::keeping::{not_found, store};
 use super::version::{Deployed, ManifestText, world_name, world_named, world_of};
 use super::{HostCentre, malformed};
@@ -17,9 +18,7 @@ use tracing::{info, warn};
 impl HostCentre {
     pub(super) async fn upload_plugin(&self, name: Option<String>, upload: Upload) -> Result<Plugin, Refusal> {
         let Upload { component, manifest, signature } = upload;
-        let (plugins, bytes) = (self.parts.plugins.clone(), component.clone());
-        let verified = tokio::task::spawn_blocking(move || plugins.verify(&bytes)).await;
-        let info = verified.map_err(|lost| Refusal::Internal(lost.to_string()))?.map_err(upload_refused)?;
+        let info = self.parts.plugins.verify(component.as_ref().into()).await.map_err(load_refused)?;
         let manifest = manifest_of(manifest)?;
         if manifest.text().is_some() {
             manifest.read().matches(&info.contract).map_err(manifest_refused)?;

@@ -37,6 +37,11 @@ impl bindings::exports::cordboard::crm::guest::Guest for Probe {
                 let field = |number: u32| Field { name: number.to_string(), value: String::new() };
                 Ok(Some(Profile { id: "x".into(), display_name: None, fields: (0..1000).map(field).collect() }))
             }
+            "huge" => {
+                let field = |number: u32| Field { name: number.to_string(), value: "x".repeat(20 << 10) };
+                Ok(Some(Profile { id: "x".into(), display_name: None, fields: (0..512).map(field).collect() }))
+            }
+            "huge-error" => Err(LookupError::Unavailable("x".repeat(1 << 20))),
             "trap" => trap(),
             "loop" => loop {
                 std::hint::black_box(&key);

@@ -9,6 +9,8 @@ mod bindings {
     wit_bindgen::generate!({ path: "../../../../wit/flow/0.1.0", world: "cordboard:flow/flow", generate_all });
 }
 
+#[cfg(target_arch = "wasm32")]
+mod raw;
 mod tour;
 
 use bindings::cordboard::flow::conversation::{Contact, Waiting};
@@ -55,6 +57,15 @@ impl bindings::exports::cordboard::flow::guest::Guest for Probe {
             "who" => return who(&contact),
             tour if tour.starts_with("tour") => return tour::run(&contact, tour),
             "values" => return values(&contact),
+            "err-huge" => return Err("x".repeat(4 << 20)),
+            "err-long" => return Err("ä".repeat(100_000)),
+            "end-long" => {
+                contact.end(&EndReason::Other("x".repeat(3 << 19)));
+                return Ok(EndReason::Failed("y".repeat(3 << 19)));
+            }
+            "many-choices" => return many_choices(&contact),
+            #[cfg(target_arch = "wasm32")]
+            raw if raw.starts_with("raw-") => return raw::run(&contact, raw),
             _ => return steps(&contact, behaviour.parse().unwrap_or(1)),
         };
         Ok(EndReason::Completed)
@@ -117,6 +128,12 @@ fn huge(contact: &Contact) -> Result<EndReason, String> {
     let text = "x".repeat(16 << 20);
     contact.say(&[PromptPart::Text(text)]).map_err(|error| format!("{error:?}"))?;
     Ok(EndReason::Completed)
+}
+
+fn many_choices(contact: &Contact) -> Result<EndReason, String> {
+    let choice = |number: u32| Choice { id: number.to_string(), key: None, words: vec![] };
+    let choices = (0..20_000).map(choice).collect();
+    Err(format!("{:?}", contact.ask(&Question { choices, ..question(None, false) })))
 }
 
 #[allow(clippy::print_stdout, clippy::print_stderr, reason = "what is printed is logged")]

@@ -59,6 +59,10 @@ impl bindings::exports::cordboard::scorer::guest::Guest for Probe {
                 .collect();
             match state.behaviour.as_str() {
                 "nan" => rows.fill(Score::Value(f32::NAN)),
+                "infinite" => rows.fill(Score::Value(f32::INFINITY)),
+                "few" => rows.truncate(1),
+                "huge-error" => return Err(ScoreError::Other("x".repeat(1 << 20))),
+                "huge" => return Ok(Scores { rows: vec![Score::Refuse; 1 << 20], parts: vec![] }),
                 "rows" => rows.push(Score::Refuse),
                 "trap" => trap(),
                 "slow" => spin(),

@@ -1,9 +1,13 @@
 //! Between the contract's types and the core's, both ways. Pure.
 
 use super::types as t;
+use crate::guest::shortened;
 use cordboard_core::flow as core;
 use cordboard_core::flow::Reply;
 use cordboard_core::ids::DeploymentName;
+
+/// Bytes of an end reason; a record keeps less.
+const MAX_END_BYTES: usize = 8192;
 
 pub(super) fn channel(channel: core::Channel) -> t::Channel {
     match channel {
@@ -92,11 +96,12 @@ pub(super) fn attributes(attributes: Vec<t::Attribute>) -> Vec<(String, String)>
     attributes.into_iter().map(|attribute| (attribute.name, attribute.value)).collect()
 }
 
+/// `end` has no error to return, so that a reason too long for a journal's frame would end nothing: it is cut.
 pub(super) fn end_reason(reason: t::EndReason) -> core::FlowEnd {
     match reason {
         t::EndReason::Completed => core::FlowEnd::Completed,
-        t::EndReason::Failed(text) => core::FlowEnd::Failed(text),
-        t::EndReason::Other(text) => core::FlowEnd::Other(text),
+        t::EndReason::Failed(text) => core::FlowEnd::Failed(shortened(&text, MAX_END_BYTES)),
+        t::EndReason::Other(text) => core::FlowEnd::Other(shortened(&text, MAX_END_BYTES)),
     }
 }
 

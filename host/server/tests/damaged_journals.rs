@@ -1,0 +1,125 @@
+//! Journals that someone else has written in: what can't be read is told by name, the records tell all the same, and calls
+//! go on.
+
+#![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
+use anyhow::{Context as _, Result, ensure};
+use cordboard_core::ids::{ContactId, TenantId};
+use cordboard_core::journal::FORMAT;
+use cordboard_store::{Journals, SledOptions, SledStore, Store};
+use cordboard_trial::{Centre, RECEPTION, Wire};
+use serde_json::json;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// Ended as by a power cut.
+fn dead(centre: &mut Centre) -> Result<()> {
+    let killed = Command::new("kill").arg("-KILL").arg(centre.host.pid().to_string()).status()?;
+    ensure!(killed.success(), "kill: {killed}");
+    centre.host.ended(SOON).map(drop)
+}
+
+/// The frames of a contact as they were, after they were replaced in a data folder that no host uses.
+async fn rewrite(journals: &Journals, contact: &str, change: impl FnOnce(&mut Vec<Vec<u8>>)) -> Result<Vec<Vec<u8>>> {
+    let (tenant, contact) = (TenantId::default_tenant(), contact.parse::<ContactId>()?);
+    let unfinished = journals.unfinished(&tenant, None, 100).await?.contains(&contact);
+    let before = journals.read_all(&tenant, contact).await?;
+    let mut frames = before.clone();
+    change(&mut frames);
+    journals.delete(&tenant, contact).await?;
+    let seq = journals.append(&tenant, contact, 0, &frames).await?;
+    journals.durable(seq).await?;
+    if !unfinished {
+        // A first frame marks it as unfinished.
+        journals.give_up(&tenant, contact).await?;
+    }
+    Ok(before)
+}
+
+fn store(data: &Path) -> Result<Store> {
+    Ok(Store::new(SledStore::open(SledOptions::new(data.join("store")))?))
+}
+
+fn call(centre: &Centre, number: &str, hang_up: bool) -> Result<String> {
+    let mut events = centre.events()?;
+    let wire = Wire::open(centre.host.sip(), number)?;
+    let mut call = wire.call(RECEPTION)?;
+    call.answered(SOON)?;
+    let contact = events.call_of(number, SOON)?;
+    events.wait_for("contact.asked", &contact, SOON)?;
+    if hang_up {
+        call.hang_up()?;
+        centre.record(&contact)?;
+    } else {
+        let known = |journal: &serde_json::Value| journal["segments"].as_array().is_some_and(|some| !some.is_empty());
+        centre.api.until(&format!("/v1/contacts/{contact}/journal"), SOON, known)?;
+    }
+    Ok(contact)
+}
+
+fn unreadable(centre: &Centre, contact: &str, code: &str, words: &[&str]) -> Result<()> {
+    let path = format!("/v1/contacts/{contact}");
+    let journal = centre.api.try_get(&format!("{path}/journal"))?.err().context("it can be read")?;
+    let replay = centre.api.try_post(&format!("{path}/replay"), "application/json", b"{}")?.err();
+    for problem in [journal, replay.context("it can be replayed")?] {
+        ensure!((problem.status, problem.code()) == (409, code), "{problem:?}");
+        let detail = problem.body["detail"].as_str().unwrap_or_default();
+        ensure!(words.iter().all(|word| detail.contains(word)), "{detail}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_told_and_costs_no_record_and_no_call() -> Result<()> {
+    let mut centre = Centre::ready()?;
+    // First those in progress: with the records of the others, what came before is on disk.
+    let (living, broken) = (call(&centre, "+15550003", false)?, call(&centre, "+15550004", false)?);
+    let (newer, cut) = (call(&centre, "+15550001", true)?, call(&centre, "+15550002", true)?);
+    let records = [&newer, &cut].map(|contact| centre.record(contact));
+    dead(&mut centre)?;
+
+    let newer_format = format!("format {}", FORMAT + 1);
+    let runtime = tokio::runtime::Runtime::new()?;
+    let first = |frames: &mut Vec<Vec<u8>>, at: usize| {
+        if let Some(byte) = frames.get_mut(at).and_then(|frame| frame.first_mut()) {
+            *byte = FORMAT + 1;
+        }
+    };
+    let shorter = |frames: &mut Vec<Vec<u8>>| frames.get_mut(2).map_or((), |frame| frame.truncate(3));
+    let opened = store(centre.data())?;
+    let before = runtime.block_on(async {
+        let journals = Journals::new(opened.clone());
+        rewrite(&journals, &newer, |frames| first(frames, 2)).await?;
+        rewrite(&journals, &cut, shorter).await?;
+        rewrite(&journals, &broken, shorter).await?;
+        rewrite(&journals, &living, |frames| first(frames, 0)).await
+    })?;
+    opened.close_blocking()?;
+
+    let mut centre = centre.revive()?;
+    unreadable(&centre, &newer, "newer-journal", &["frame 2", &newer_format, &newer])?;
+    unreadable(&centre, &cut, "damaged-journal", &["frame 2", "malformed"])?;
+    for (contact, before) in [&newer, &cut].into_iter().zip(records) {
+        ensure!(centre.record(contact)? == before?, "its record is as it was");
+    }
+    // Of one that was in progress, what came before the damage makes its record.
+    ensure!(centre.record(&broken)?["end"]["reason"] == "interrupted", "{broken}");
+    unreadable(&centre, &broken, "damaged-journal", &["frame 2"])?;
+    // One that only a newer host can read waits for it.
+    unreadable(&centre, &living, "newer-journal", &["frame 0", &newer_format])?;
+    ensure!(centre.api.try_get(&format!("/v1/contacts/{living}"))?.is_err_and(|problem| problem.status == 404), "none");
+    call(&centre, "+15550005", true)?;
+    dead(&mut centre)?;
+
+    let opened = store(centre.data())?;
+    let restored = |frames: &mut Vec<Vec<u8>>| *frames = before;
+    runtime.block_on(async { rewrite(&Journals::new(opened.clone()), &living, restored).await })?;
+    opened.close_blocking()?;
+    let centre = centre.revive()?;
+    let record = centre.record(&living)?;
+    ensure!(record["end"]["reason"] == "interrupted" && record["origin"]["number"] == json!("+15550003"), "{record}");
+    Ok(())
+}
