@@ -198,3 +198,27 @@ pub enum AskError {
     #[error("the plugin hit a limit: {0}")]
     Limit(String),
 }
+
+/// Bytes of what a plugin says of its failure: a decision keeps it.
+const MAX_TEXT_BYTES: usize = 2048;
+
+impl AskError {
+    /// The same with no more text than anyone will read.
+    pub(crate) fn in_bounds(mut self) -> Self {
+        match &mut self {
+            AskError::Input(text)
+            | AskError::NoRoom(text)
+            | AskError::Configure(text)
+            | AskError::Refused(text)
+            | AskError::Contract(text)
+            | AskError::Trap(text)
+            | AskError::Limit(text) => *text = crate::guest::shortened(text, MAX_TEXT_BYTES),
+            AskError::NotLoaded
+            | AskError::Busy
+            | AskError::WrongCount { .. }
+            | AskError::NotFinite(_)
+            | AskError::Deadline(_) => {}
+        }
+        self
+    }
+}

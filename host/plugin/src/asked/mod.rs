@@ -162,13 +162,13 @@ impl<W: Askable> Asked<W> {
             // A panic of the host side is the task's to catch: as over there, it is nobody else's.
             let tried = AssertUnwindSafe(poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))));
             match tried.catch_unwind().await {
-                Ok(Poll::Ready(answer)) => return answer,
+                Ok(Poll::Ready(answer)) => return answer.map_err(AskError::in_bounds),
                 Ok(Poll::Pending) => {}
                 Err(_) => return Err(AskError::Trap("fault of the host".into())),
             }
         }
         match tokio::time::timeout(wall, Aborted(runtime.spawn(answering))).await {
-            Ok(Some(answer)) => answer,
+            Ok(Some(answer)) => answer.map_err(AskError::in_bounds),
             Ok(None) => Err(AskError::Trap("fault of the host".into())),
             Err(_) => Err(AskError::Deadline(wall_ms)),
         }

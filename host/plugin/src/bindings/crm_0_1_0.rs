@@ -20,7 +20,7 @@ mod generated {
 pub(crate) use generated::CrmPre;
 pub(crate) use generated::cordboard::crm::types;
 
-use crate::guest::Guest;
+use crate::guest::{Guest, shortened};
 use cordboard_core::flow::{LookupError, Profile, check_profile};
 
 impl<R: Send + 'static> types::Host for Guest<R> {}
@@ -58,13 +58,17 @@ pub(crate) fn profile(profile: types::Profile) -> Result<Profile, LookupError> {
     }
 }
 
+/// Bytes of an error's text: a flow's journal keeps it.
+const MAX_TEXT_BYTES: usize = 2048;
+
 /// The core's form of a failed look-up.
 pub(crate) fn lookup_error(error: types::LookupError) -> LookupError {
+    let short = |text: String| shortened(&text, MAX_TEXT_BYTES);
     match error {
-        types::LookupError::Unsupported(text) => LookupError::Unsupported(text),
-        types::LookupError::Unavailable(text) => LookupError::Unavailable(text),
-        types::LookupError::Misconfigured(text) => LookupError::Unavailable(format!("misconfigured: {text}")),
-        types::LookupError::Other(text) => LookupError::Other(text),
+        types::LookupError::Unsupported(text) => LookupError::Unsupported(short(text)),
+        types::LookupError::Unavailable(text) => LookupError::Unavailable(short(text)),
+        types::LookupError::Misconfigured(text) => LookupError::Unavailable(short(format!("misconfigured: {text}"))),
+        types::LookupError::Other(text) => LookupError::Other(short(text)),
     }
 }
 

@@ -146,11 +146,11 @@ async fn a_load_nobody_waits_for_any_more_leaves_no_compiler_behind() {
     until("the compiler is gone", gone).await;
 }
 
-/// The order that a host sends before a component that takes minutes to compile: 72 bytes.
+/// The order that a host sends before a component that takes minutes to compile: 80 bytes.
 async fn order() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("order");
-    let host = host(shell(&format!("head -c 72 > {0}.new; mv {0}.new {0}", path.display())), None);
+    let host = host(shell(&format!("head -c 80 > {0}.new; mv {0}.new {0}", path.display())), None);
     let spec = LoadSpec { component: bomb().into(), ..spec("probe-flow", &[]) };
     assert!(host.load(version("bomb"), spec).await.is_err());
     std::fs::read(path).unwrap()
@@ -200,10 +200,10 @@ async fn a_compiler_whose_host_is_gone_ends_although_it_is_not_done() {
 #[tokio::test]
 async fn a_compiler_that_needs_too_much_is_ended_by_the_kernel() {
     let mut order = order().await;
-    order[40..48].copy_from_slice(&1_u64.to_be_bytes());
+    order[48..56].copy_from_slice(&1_u64.to_be_bytes());
     assert_eq!(ended(compiling(&order)).await, (None, Some(24)), "SIGXCPU");
-    order[40..48].copy_from_slice(&600_u64.to_be_bytes());
-    order[48..56].copy_from_slice(&(16_u64 << 20).to_be_bytes());
+    order[48..56].copy_from_slice(&600_u64.to_be_bytes());
+    order[56..64].copy_from_slice(&(16_u64 << 20).to_be_bytes());
     let mut child = compiling(&order);
     let mut words = child.stderr.take().unwrap();
     assert_eq!(ended(child).await, (None, Some(6)), "SIGABRT");

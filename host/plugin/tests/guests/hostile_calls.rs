@@ -18,7 +18,7 @@ const ABUSES: [(&str, usize, &str); 19] = [
     ("raw-list", 0, "out of bounds"),
     ("raw-unaligned", 0, "aligned"),
     ("raw-case", 0, "discriminant"),
-    ("raw-result", 0, "aligned"),
+    ("raw-result", 1, "aligned"),
     ("raw-forged", 0, "unknown handle"),
     ("raw-null", 0, "unknown handle"),
     ("raw-other-kind", 0, "handle"),

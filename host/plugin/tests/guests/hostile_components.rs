@@ -134,7 +134,6 @@ fn compiled() -> Vec<(&'static str, Vec<u8>)> {
                 .concat(),
             ),
         ),
-        ("a hundred thousand functions", with_functions(100_000, &[0, 0x0b])),
         ("megabytes of nothing", flow_and(&section(0, &[string("x"), vec![0; 8 << 20]].concat()))),
     ]
 }
@@ -170,7 +169,7 @@ async fn what_takes_for_ever_to_compile_is_stopped_and_the_next_one_is_served() 
     let program: std::path::PathBuf = env!("CARGO_BIN_EXE_cordboard-compile").into();
     let host = host_with(|settings| {
         settings.compiler = Compiler::Child { program, args: Vec::new() };
-        settings.compile_timeout_ms = 2_000;
+        settings.compile_timeout_ms = 5_000;
     });
     assert!(matches!(load(&host, bomb()).await, Err(LoadError::CompileTimeout { .. })));
     host.load(version("probe-flow"), spec("probe-flow", &[])).await.unwrap();
