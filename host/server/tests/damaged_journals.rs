@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use cordboard_core::ids::{ContactId, TenantId};
 use cordboard_core::journal::FORMAT;
 use cordboard_store::{Journals, SledOptions, SledStore, Store};
-use cordboard_trial::{Centre, RECEPTION, Wire};
+use cordboard_trial::{Centre, RECEPTION, SUPPORT, Wire};
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
@@ -75,6 +75,9 @@ fn unreadable(centre: &Centre, contact: &str, code: &str, words: &[&str]) -> Res
 #[test]
 fn a_journal_that_cannot_be_read_is_told_and_costs_no_record_and_no_call() -> Result<()> {
     let mut centre = Centre::ready()?;
+    // Few words, so that whoever calls is in the menu soon.
+    let flow = centre.api.upload("reception")?;
+    centre.api.deploy("reception", &flow, json!({ "queue": SUPPORT, "greeting": "Hello." }), &[])?;
     // First those in progress: with the records of the others, what came before is on disk.
     let (living, broken) = (call(&centre, "+15550003", false)?, call(&centre, "+15550004", false)?);
     let (newer, cut) = (call(&centre, "+15550001", true)?, call(&centre, "+15550002", true)?);

@@ -4,8 +4,9 @@
 #![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 
 use anyhow::{Context as _, Result, ensure};
-use cordboard_trial::{Centre, RECEPTION, Wire, tried};
+use cordboard_trial::{Centre, RECEPTION, SUPPORT, Wire, tried};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use serde_json::json;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -21,6 +22,9 @@ fn limit_files(centre: &Centre, bytes: Option<u64>) -> Result<()> {
 #[test]
 fn a_disk_that_fills_up_costs_new_calls_and_nothing_else() -> Result<()> {
     let mut centre = Centre::ready()?;
+    // Few words, so that whoever calls is in the menu soon.
+    let flow = centre.api.upload("reception")?;
+    centre.api.deploy("reception", &flow, json!({ "queue": SUPPORT, "greeting": "Hello." }), &[])?;
     let mut events = centre.events()?;
     let wire = Wire::open(centre.host.sip(), "+15550001")?;
     let mut call = wire.call(RECEPTION)?;
@@ -46,7 +50,7 @@ fn a_disk_that_fills_up_costs_new_calls_and_nothing_else() -> Result<()> {
     limit_files(&centre, None)?;
     tried(SOON, || centre.api.try_get("/readyz")?.ok().context("it isn't ready again"))?;
     let record = centre.record(&contact)?;
-    ensure!(record["end"]["reason"] == "hung-up" && record["choices"] != serde_json::json!([]), "{record}");
+    ensure!(record["end"]["reason"] == "hung-up" && record["choices"] != json!([]), "{record}");
     let journal = centre.api.get(&format!("/v1/contacts/{contact}/journal"))?;
     ensure!(journal["closed"]["reason"] == "hung-up", "{journal}");
     let entries = journal["entries"].as_array().map_or(0, Vec::len);
