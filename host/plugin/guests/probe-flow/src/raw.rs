@@ -43,14 +43,20 @@ static ALLOCATOR: Armed = Armed;
 // SAFETY: it is the system's but for one block, at whose end the program does what it must not.
 unsafe impl GlobalAlloc for Armed {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        unsafe { System.alloc(layout) }
+        #[allow(unsafe_code, reason = "the allocator's own contract")]
+        unsafe {
+            System.alloc(layout)
+        }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if block as usize == LAST.load(Relaxed) {
             misbehave(LAST_DOES.load(Relaxed));
         }
-        unsafe { System.dealloc(block, layout) }
+        #[allow(unsafe_code, reason = "the allocator's own contract")]
+        unsafe {
+            System.dealloc(block, layout)
+        }
     }
 }
 
@@ -59,8 +65,10 @@ fn misbehave(how: u32) {
         2 => core::arch::wasm32::unreachable(),
         3 => {
             let mut result = [0; 8];
-            // SAFETY: the arguments are sound; that the host may not be called here is the point.
-            unsafe { attribute(CONTACT.load(Relaxed), c"a".as_ptr() as usize, 1, result.as_mut_ptr()) }
+            #[allow(unsafe_code, reason = "the arguments are sound; that the host may not be called here is the point")]
+            unsafe {
+                attribute(CONTACT.load(Relaxed), c"a".as_ptr() as usize, 1, result.as_mut_ptr())
+            }
         }
         _ => {}
     }
@@ -75,10 +83,16 @@ unsafe extern "C" fn cabi_realloc(old: *mut u8, old_bytes: usize, align: usize, 
         how => misbehave(how),
     }
     let Ok(layout) = Layout::from_size_align(old_bytes, align) else { core::arch::wasm32::unreachable() };
-    match (old_bytes, bytes) {
-        (_, 0) => align as *mut u8,
-        (0, _) => unsafe { System.alloc(Layout::from_size_align_unchecked(bytes, align)) },
-        _ => unsafe { System.realloc(old, layout, bytes) },
+    if bytes == 0 {
+        return align as *mut u8;
+    }
+    #[allow(unsafe_code, reason = "the canonical ABI's own contract")]
+    unsafe {
+        if old_bytes > 0 {
+            System.realloc(old, layout, bytes)
+        } else {
+            System.alloc(Layout::from_size_align_unchecked(bytes, align))
+        }
     }
 }
 
@@ -89,7 +103,7 @@ fn deeper(depth: u64, contact: Option<&Contact>) -> u64 {
     if let Some(contact) = contact {
         black_box(contact.id());
     }
-    // SAFETY: it reads a valid static; so that the compiler makes no loop of it.
+    #[allow(unsafe_code, reason = "it reads a valid static; this keeps the compiler from making a loop of it")]
     let next = unsafe { std::ptr::read_volatile(&raw const NEXT) };
     next(depth + 1, contact).rotate_left(7) ^ depth
 }
@@ -112,7 +126,7 @@ pub(crate) fn run(contact: &Contact, behaviour: &str) -> Result<EndReason, Strin
     CONTACT.store(handle, Relaxed);
     let (mut result, name) = ([0_u64; 32], c"name".as_ptr() as usize);
     let result = result.as_mut_ptr();
-    // SAFETY: none of it is; the host has to stand it.
+    #[allow(unsafe_code, reason = "none of it is sound: the host has to stand it")]
     unsafe {
         match behaviour {
             "raw-outside" => attribute(handle, 0xffff_fff0, 10, result),
