@@ -4,10 +4,12 @@
 #![allow(clippy::print_stdout, reason = "a program for people at a terminal")]
 
 mod bench;
+mod debian;
 mod demo;
 mod openapi;
 mod plugins;
 mod process;
+mod python;
 mod setup;
 mod test;
 mod tidy;
@@ -21,10 +23,11 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   demo                     builds all and plays three real calls, with a timeline
-  test [--without-peers] [--limit-min N]
-                           every test, foreign phones included; without them only if that is said
+  test [--without-peers] [--without-python] [--limit-min N]
+                           every test, those with foreign phones and plugins in Python included; without
+                           them only if that is said
   setup                    fetches what the builds need beyond cargo, or names it
-  plugins                  builds the plugins to target/plugins
+  plugins [--python]       builds the plugins to target/plugins; with it, also what only tests and bench need
   bench                    measures the hot paths, as costs per unit and ratios
   openapi [--check]        writes host/admin/openapi.json, or compares it
   tidy                     holds the house rules against the tree
@@ -52,8 +55,9 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         Some((command, options)) => (*command, options),
     };
     let allowed: &[&str] = match command {
-        "test" => &["--without-peers", "--limit-min"],
+        "test" => &["--without-peers", "--without-python", "--limit-min"],
         "openapi" => &["--check"],
+        "plugins" => &["--python"],
         _ => &[],
     };
     if let Some(unknown) = options.iter().find(|word| word.starts_with('-') && !allowed.contains(*word)) {
@@ -64,7 +68,12 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         "demo" => return demo::run(&tree),
         "test" => return test::run(&tree, &test::Options::read(options)?),
         "setup" => setup::run()?,
-        "plugins" => plugins::run(&tree)?,
+        "plugins" => {
+            plugins::run(&tree)?;
+            if options.contains(&"--python") {
+                python::run(&tree)?;
+            }
+        }
         "bench" => bench::run(&tree)?,
         "openapi" if options.contains(&"--check") => openapi::check(&tree)?,
         "openapi" => openapi::write(&tree)?,

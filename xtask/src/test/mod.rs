@@ -3,7 +3,7 @@
 mod peers;
 mod tally;
 
-use crate::{openapi, plugins, process, tree::Tree};
+use crate::{openapi, plugins, process, python, tree::Tree};
 use anyhow::{Context as _, Result, bail};
 use std::io::{BufRead as _, BufReader};
 use std::process::{ExitCode, Stdio};
@@ -16,17 +16,20 @@ use tally::Tally;
 pub(crate) struct Options {
     /// Leave out what needs SIPp and baresip.
     without_peers: bool,
+    /// Leave out what needs Python and its packages.
+    without_python: bool,
     /// How long the tests may run, once all is built. Then whatever hangs is ended, and that is a failure.
     limit: Duration,
 }
 
 impl Options {
     pub(crate) fn read(words: &[&str]) -> Result<Self> {
-        let mut options = Self { without_peers: false, limit: Duration::from_secs(25 * 60) };
+        let mut options = Self { without_peers: false, without_python: false, limit: Duration::from_secs(25 * 60) };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {
                 "--without-peers" => options.without_peers = true,
+                "--without-python" => options.without_python = true,
                 "--limit-min" => {
                     let minutes = words.next().and_then(|number| number.parse::<u64>().ok());
                     options.limit = Duration::from_secs(60 * minutes.context("--limit-min needs a number of minutes")?);
@@ -36,6 +39,25 @@ impl Options {
         }
         Ok(options)
     }
+
+    /// Words in the names of tests that are left out.
+    fn left_out(&self) -> Vec<&'static str> {
+        let peers = if self.without_peers { ["sipp", "baresip"].as_slice() } else { &[] };
+        let python = if self.without_python { ["in_python"].as_slice() } else { &[] };
+        [peers, python].concat()
+    }
+}
+
+/// Provides something, unless it is said that it is to be done without. On CI it can't be.
+fn unless(without: bool, option: &str, provide: impl FnOnce() -> Result<()>) -> Result<()> {
+    if !without {
+        return provide();
+    }
+    if std::env::var("CI").is_ok_and(|value| value == "true") {
+        bail!("{option} is not for CI: there, a test that is left out is a failure");
+    }
+    println!("left out, as asked");
+    Ok(())
 }
 
 /// Builds all and runs every test. The last line is `N passed, N failed`.
@@ -53,16 +75,21 @@ pub(crate) fn run(tree: &Tree, options: &Options) -> Result<ExitCode> {
     if tally.ignored > 0 {
         println!("{} ignored", tally.ignored);
     }
-    if options.without_peers {
-        println!("NOT TESTED: anything against foreign phones (SIPp, baresip); {} tests left out", tally.left_out);
+    let without = [
+        (options.without_peers, "against foreign phones (SIPp, baresip)"),
+        (options.without_python, "with plugins in Python"),
+    ];
+    for (_, what) in without.into_iter().filter(|(without, _)| *without) {
+        println!("NOT TESTED: anything {what}; {} tests left out in all", tally.left_out);
     }
     println!("{} passed, {} failed", tally.passed, tally.failed);
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn all(tree: &Tree, options: &Options) -> Result<Tally> {
-    process::phase("foreign phones", || peers::provide(options.without_peers))?;
+    process::phase("foreign phones", || unless(options.without_peers, "--without-peers", peers::provide))?;
     process::phase("plugins", || plugins::run(tree))?;
+    process::phase("plugins in Python", || unless(options.without_python, "--without-python", || python::run(tree)))?;
     process::phase("programs", || tree.build())?;
     // What comes first fails first, but the tests are run all the same: one run tells everything.
     let document = process::phase("openapi", || openapi::compare(tree));
@@ -79,9 +106,13 @@ fn tests(tree: &Tree, options: &Options) -> Result<Tally> {
     let mut cargo = tree.cargo();
     cargo.args(["test", "--workspace", "--no-fail-fast"]);
     tree.point(&mut cargo);
+    let left_out = options.left_out();
+    if !left_out.is_empty() {
+        // The tests' names say what they need.
+        cargo.arg("--").args(left_out.iter().flat_map(|word| ["--skip", word]));
+    }
     if options.without_peers {
-        // The tests' names say whom they need.
-        cargo.args(["--", "--skip", "sipp", "--skip", "baresip"]).env("CORDBOARD_WITHOUT_PEERS", "1");
+        cargo.env("CORDBOARD_WITHOUT_PEERS", "1");
     }
     let text = process::shown(&cargo);
     println!("$ {text}");
@@ -126,9 +157,15 @@ mod tests {
     #[test]
     fn options_are_read() {
         let read = |words: &[&str]| Options::read(words);
-        assert_eq!(read(&[]).unwrap(), Options { without_peers: false, limit: Duration::from_secs(1_500) });
+        let all = read(&[]).unwrap();
+        let limit = Duration::from_secs(1_500);
+        assert_eq!(all, Options { without_peers: false, without_python: false, limit });
+        assert_eq!(all.left_out(), [""; 0]);
         let both = read(&["--limit-min", "3", "--without-peers"]).unwrap();
-        assert_eq!(both, Options { without_peers: true, limit: Duration::from_secs(180) });
+        let limit = Duration::from_secs(180);
+        assert_eq!(both, Options { without_peers: true, without_python: false, limit });
+        assert_eq!(both.left_out(), ["sipp", "baresip"]);
+        assert_eq!(read(&["--without-python"]).unwrap().left_out(), ["in_python"]);
         assert!(read(&["--limit-min"]).is_err());
         assert!(read(&["--limit-min", "soon"]).is_err());
         assert!(read(&["extra"]).is_err());
