@@ -4,7 +4,7 @@
 //! `a page of records: p50 0.2 ms, p99 1.1 ms`. Other lines are shown as they come. All run in the dev profile, which optimises what is measured: so
 //! compare within one run, and trust the ratios more than the times.
 
-use crate::{plugins, process, tree::Tree};
+use crate::{plugins, process, python, tree::Tree};
 use anyhow::{Context as _, Result, ensure};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -24,6 +24,7 @@ struct Figure {
 /// Builds all, runs each, prints the table.
 pub(crate) fn run(tree: &Tree) -> Result<()> {
     process::phase("plugins", || plugins::run(tree))?;
+    process::phase("plugins in Python", || python::run(tree))?;
     process::phase("build", || tree.build())?;
     let (there, missing): (Vec<_>, Vec<_>) = PROGRAMS.into_iter().partition(|(kind, name)| tree.has(kind, name));
     let mut measured = Vec::new();

@@ -6,14 +6,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
-/// Bounds of one component; the largest guests seen (Python) have 35 core instances and 20 tables.
+/// Bounds of one component; the largest guests seen (Python with native modules) have 35 core instances and 20 tables. Plain
+/// Python has 14 and 2, Rust 3 and 2.
 pub(crate) const MAX_CORE_INSTANCES: u32 = 60;
 pub(crate) const MAX_TABLES: u32 = 40;
 pub(crate) const MAX_MEMORIES: u32 = 4;
 /// Elements of one table, in the pool.
 pub(crate) const MAX_TABLE_ELEMENTS: u32 = 65_536;
+
+/// Tables that each instance finds in the pool, if all are taken: as many as the largest guests seen have. One that nobody
+/// uses is address space and nothing else.
+const TABLES_PER_INSTANCE: u32 = 20;
+/// What stays resident of a linear memory and of a table that nobody uses, where the kernel tells which pages were
+/// written to. Where it doesn't, the first pages would stay, whoever wrote to them.
+const KEPT_MEMORY_BYTES: usize = 16 << 10;
+const KEPT_TABLE_BYTES: usize = 4 << 10;
 
 /// Instances of scorers, crm plugins and trials that have their own room beside the flows'.
 const RESERVED_INSTANCES: u32 = 128;
@@ -74,6 +83,8 @@ pub(crate) fn engine(settings: &PluginConfig) -> Result<(Engine, Capacity), Host
     let mut config = compile_settings();
     config
         .async_stack_size(ASYNC_STACK_BYTES)
+        // A flow that sleeps gives its stack back as well.
+        .async_stack_zeroing(true)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings, capacity)));
     let engine = Engine::new(&config).map_err(|error| HostError::Engine(format!("{error:#}")))?;
     Ok((engine, capacity))
@@ -123,19 +134,23 @@ fn pool(settings: &PluginConfig, capacity: Capacity) -> PoolingAllocationConfig 
     let instances = capacity.flow_instances + RESERVED_INSTANCES;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_core_instances(instances * 8)
+        // No more than a count: memories and tables are what a guest with many of them takes.
+        .total_core_instances(instances * MAX_CORE_INSTANCES)
         .total_memories(instances + instances / 4)
-        .total_tables(instances * 4)
+        .total_tables(instances * TABLES_PER_INSTANCE)
         .total_stacks(instances)
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_tables_per_component(MAX_TABLES)
         .max_memories_per_component(MAX_MEMORIES)
         .table_elements(MAX_TABLE_ELEMENTS as usize)
         .max_memory_size(usize::try_from(settings.max_memory_bytes).unwrap_or(usize::MAX))
-        // What stays mapped in a free slot: reusing it is then a memset, not a system call.
-        .linear_memory_keep_resident(64 << 10)
-        .table_keep_resident(16 << 10)
         .max_unused_warm_slots(64);
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        // What stays resident in a free slot: reusing it is then a memset, not a system call.
+        pool.pagemap_scan(Enabled::Yes)
+            .linear_memory_keep_resident(KEPT_MEMORY_BYTES)
+            .table_keep_resident(KEPT_TABLE_BYTES);
+    }
     pool
 }
 
