@@ -38,6 +38,7 @@ pub(crate) struct Desk {
     pub(crate) calls: u64,
     pub(crate) questions: u64,
     pub(crate) descended: u64,
+    pub(crate) migrated: u64,
     /// Linear memory of all flows; with more, some sleep.
     pub(crate) memory_bytes: u64,
 }
@@ -94,6 +95,7 @@ impl Desk {
             calls: 0,
             questions: 0,
             descended: 0,
+            migrated: 0,
             memory_bytes: u64::MAX,
         };
         desk.give(Input::PutSettings(Settings { max_contacts: 100_000, ..Settings::default() }));
@@ -154,6 +156,7 @@ impl Desk {
                     self.contacts.push((event.contact.unwrap(), LegId(self.legs)));
                 }
                 What::Descended { .. } => self.descended += 1,
+                What::Migrated { .. } => self.migrated += 1,
                 _ => {}
             },
             _ => {}
@@ -242,10 +245,5 @@ impl Desk {
         let took = began.elapsed();
         self.until(|desk| desk.questions > questions).await;
         took
-    }
-
-    /// How many went over to the version that serves.
-    pub(crate) fn migrated(&self) -> u64 {
-        self.board.deployments().iter().map(|deployment| deployment.migration.migrated).sum()
     }
 }

@@ -148,7 +148,7 @@ pub(crate) async fn moving() {
     let asleep = desk.board.asleep() as f64;
     let began = Instant::now();
     desk.deploy(second, MigrationPolicy::Migrate);
-    desk.until(|desk| desk.migrated() == MOVING).await;
+    desk.until(|desk| desk.migrated == MOVING).await;
     let took = began.elapsed();
     assert_eq!(desk.descended, 0, "nobody stepped down");
     desk.step(0, '1').await;
@@ -165,9 +165,14 @@ pub(crate) async fn journaled(bare_us: f64) {
     let folder = tempfile::tempdir().unwrap();
     let host = host(folder.path(), 10);
     let probe = load(&host, "probe-flow", "").await;
-    let (without, _) = calls(&host, probe, false, folder.path()).await;
-    let (with, durable) = calls(&host, probe, true, folder.path()).await;
-    let (durable_p50, durable_p99) = percentiles(durable);
+    let rooms = store(folder.path());
+    let (mut without, mut with) = (f64::MAX, f64::MAX);
+    // One after the other: the machine may be busy with something else for a while.
+    for _ in 0..5 {
+        without = calls(&host, probe, None).await.min(without);
+        with = calls(&host, probe, Some(&rooms)).await.min(with);
+    }
+    let (durable_p50, durable_p99) = percentiles(durable(&rooms).await);
     let figures = [
         ("written", with, "us"),
         ("not kept", without, "us"),
@@ -179,22 +184,23 @@ pub(crate) async fn journaled(bare_us: f64) {
     tell("a host call with its journal", &figures, JOURNALED as usize);
 }
 
-/// Microseconds a call, and how long single frames took to be durable.
-async fn calls(host: &PluginHost, probe: Version, kept: bool, folder: &Path) -> (f64, Vec<Duration>) {
-    let rooms = kept.then(|| store(folder));
-    let mut desk = Desk::new(host, probe, rooms.clone());
+/// Microseconds a call.
+async fn calls(host: &PluginHost, probe: Version, rooms: Option<&Rooms>) -> f64 {
+    let mut desk = Desk::new(host, probe, rooms.cloned());
     let began = Instant::now();
     desk.begin(&JOURNALED.to_string());
     desk.until(|desk| desk.calls >= JOURNALED).await;
-    let each = began.elapsed().as_secs_f64() * 1e6 / JOURNALED as f64;
+    began.elapsed().as_secs_f64() * 1e6 / JOURNALED as f64
+}
+
+/// How long single frames take.
+async fn durable(rooms: &Rooms) -> Vec<Duration> {
     let mut sample = Vec::new();
-    if let Some(rooms) = rooms {
-        for number in 0..200 {
-            let began = Instant::now();
-            let frame = Item::Frame { contact: ContactId(7), number, bytes: &[0; 64] };
-            rooms.write(&TenantId::default_tenant(), &[frame]).await.unwrap();
-            sample.push(began.elapsed());
-        }
+    for number in 0..200 {
+        let frame = Item::Frame { contact: ContactId(7), number, bytes: &[0; 64] };
+        let began = Instant::now();
+        rooms.write(&TenantId::default_tenant(), &[frame]).await.unwrap();
+        sample.push(began.elapsed());
     }
-    (each, sample)
+    sample
 }

@@ -3,6 +3,8 @@
 //!
 //! The host is a child process in the dev profile, which optimises what is measured; compare within one run.
 
+mod sleeping;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use cordboard_phone::{Phone, PhoneCall};
 use cordboard_trial::{Centre, HostOptions, RECEPTION, SUPPORT, Wire};
@@ -45,7 +47,8 @@ fn run() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(waiting(&centre))?;
     cpu_per_call(&centre)?;
-    centre.host.stop()
+    centre.host.stop()?;
+    runtime.block_on(sleeping::measure())
 }
 
 /// The host's CPU time for calls that hear the greeting, press 1, hear the balance and hang up.
