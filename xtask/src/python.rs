@@ -151,7 +151,7 @@ mod tests {
         std::fs::create_dir_all(guest.join("below")).unwrap();
         assert!(folders(&folder).is_err(), "no app.py, no guest");
         std::fs::write(guest.join("app.py"), "a = 1\n").unwrap();
-        assert_eq!(folders(&folder).unwrap(), [guest.clone()]);
+        assert_eq!(folders(&folder).unwrap(), std::slice::from_ref(&guest));
         let first = texts(&guest).unwrap();
         assert_eq!(first, "== app.py\na = 1\n\n");
         std::fs::write(guest.join("below/more.py"), "").unwrap();
