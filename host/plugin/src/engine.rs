@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 /// Bounds of one component; the largest guests seen (Python with native modules) have 35 core instances and 20 tables. Plain
 /// Python has 14 and 2, Rust 3 and 2.
@@ -19,17 +19,13 @@ pub(crate) const MAX_TABLE_ELEMENTS: u32 = 65_536;
 /// Tables that each instance finds in the pool, if all are taken: as many as the largest guests seen have. One that nobody
 /// uses is address space and nothing else.
 const TABLES_PER_INSTANCE: u32 = 20;
-/// What stays resident of a linear memory and of a table that nobody uses, where the kernel tells which pages were
-/// written to. Where it doesn't, the first pages would stay, whoever wrote to them.
-const KEPT_MEMORY_BYTES: usize = 16 << 10;
-const KEPT_TABLE_BYTES: usize = 4 << 10;
 
 /// Instances of scorers, crm plugins and trials that have their own room beside the flows'.
 const RESERVED_INSTANCES: u32 = 128;
 /// Rehearsals at once, of those.
 pub(crate) const REHEARSALS: usize = 32;
-/// Memory mappings that an instance takes, measured with parked Rust flows (about 7), with some reserve; and what the
-/// process needs besides.
+/// Memory mappings that an instance takes, measured with parked flows in Rust and Python (4, and 2 for its stack), with some
+/// reserve for guests of more memories; and what the process needs besides.
 const MAPPINGS_PER_INSTANCE: u64 = 12;
 const OTHER_MAPPINGS: u64 = 4000;
 /// The kernel's default, where it can't be read.
@@ -144,13 +140,12 @@ fn pool(settings: &PluginConfig, capacity: Capacity) -> PoolingAllocationConfig 
         .max_memories_per_component(MAX_MEMORIES)
         .table_elements(MAX_TABLE_ELEMENTS as usize)
         .max_memory_size(usize::try_from(settings.max_memory_bytes).unwrap_or(usize::MAX))
+        // What an instance leaves is given back to the system, all of it: a flow that sleeps costs nothing. (Keeping the pages
+        // that were written to, by a scan of the page map, overlooks those that were swapped out, and the next instance would
+        // find them.)
+        .linear_memory_keep_resident(0)
+        .table_keep_resident(0)
         .max_unused_warm_slots(64);
-    if PoolingAllocationConfig::is_pagemap_scan_available() {
-        // What stays resident in a free slot: reusing it is then a memset, not a system call.
-        pool.pagemap_scan(Enabled::Yes)
-            .linear_memory_keep_resident(KEPT_MEMORY_BYTES)
-            .table_keep_resident(KEPT_TABLE_BYTES);
-    }
     pool
 }
 
