@@ -9,6 +9,7 @@ use cordboard_core::decision::Decision;
 use cordboard_core::event::Event;
 use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, QueueName, Version};
 use cordboard_core::journal::Journal;
+use cordboard_core::limits::LimitValues;
 use cordboard_core::record::ContactRecord;
 use cordboard_core::time::Timestamp;
 use cordboard_store::{RecordFilter, RecordPage};
@@ -211,10 +212,8 @@ pub struct DeploymentSpec {
     pub plugin: Digest,
     /// What the plugin reads as `wasi:config`. At most 64 entries.
     pub config: BTreeMap<String, String>,
-    /// Linear memory; the host's default if none.
-    pub memory_mib: Option<u32>,
-    /// CPU time of a step; the host's default if none.
-    pub step_cpu_ms: Option<u32>,
+    /// What an instance may use, where the operator has a word in it.
+    pub limits: LimitValues,
     /// What becomes of contacts in progress. No part of the version.
     pub migration: MigrationPolicy,
     /// Whether an open question may be asked anew by the new version. No part of the version.
@@ -236,6 +235,9 @@ pub struct Deployment {
     pub failure: Option<String>,
     /// What its plugin's manifest wants and is not granted: uses of it are refused.
     pub missing_grants: Vec<MissingGrant>,
+    /// What an instance may use: the operator's word, else what the manifest wants of the defaults, else those. All of
+    /// them.
+    pub limits_in_force: LimitValues,
     /// Contacts in progress by version, older versions of this deployment included.
     pub contacts: BTreeMap<Version, u32>,
     /// What served before, and steps in where the version fails.

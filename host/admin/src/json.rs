@@ -5,8 +5,9 @@ use crate::rfc3339;
 use cordboard_core::config::World;
 use cordboard_core::flow;
 use cordboard_core::ids::{AgentId, ContactId};
+use cordboard_core::limits::{Limit, LimitRule, LimitValues};
 use cordboard_core::time::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, schema};
@@ -36,6 +37,46 @@ impl PartialSchema for Time {
 impl ToSchema for Time {
     fn name() -> Cow<'static, str> {
         "Time".into()
+    }
+}
+
+/// Limits of a version, by name.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Limits(pub(crate) LimitValues);
+
+impl Serialize for Limits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Limit::ALL.map(|limit| (limit.name(), self.0.get(limit))))
+    }
+}
+
+impl PartialSchema for Limits {
+    fn schema() -> RefOr<Schema> {
+        let of = |limit: Limit| {
+            let LimitRule { default, min, max, about, .. } = limit.rule();
+            let about = match limit {
+                Limit::MemoryMib => format!("{about} Default: the host's `plugins.memory_mib`, {default}."),
+                Limit::StepCpuMs => {
+                    format!("{about} Default: the host's `plugins.step_cpu_ms`, {default}; of a scorer 50.")
+                }
+                _ => format!("{about} Default: {default}."),
+            };
+            ObjectBuilder::new()
+                .schema_type(schema::SchemaType::from_iter([Type::Integer, Type::Null]))
+                .description(Some(about))
+                .minimum(Some(min))
+                .maximum(Some(max))
+        };
+        let object = ObjectBuilder::new().schema_type(schema::SchemaType::new(Type::Object));
+        let all = Limit::ALL.into_iter().fold(object, |object, limit| object.property(limit.name(), of(limit)));
+        all.description(Some("What an instance of a plugin may use.")).into()
+    }
+}
+
+impl ToSchema for Limits {
+    fn name() -> Cow<'static, str> {
+        "Limits".into()
     }
 }
 

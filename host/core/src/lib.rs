@@ -14,6 +14,7 @@ pub mod event;
 pub mod flow;
 pub mod ids;
 pub mod journal;
+pub mod limits;
 pub mod record;
 pub mod replay;
 pub mod time;

@@ -1,7 +1,7 @@
 //! Settings of the plugin host, and what comes with a component when it is loaded.
 
 use crate::compile::Compiler;
-use crate::engine::{MAX_CORE_INSTANCES, MAX_TABLES};
+use cordboard_core::limits::{Limit, LimitValues};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,6 +44,9 @@ pub struct PluginConfig {
     pub summary_deadline_ms: u32,
     /// The largest component, in bytes.
     pub max_component_bytes: usize,
+    /// Certificate authorities beside the system's that back-ends of plugins may have their certificates from: a PEM
+    /// file, read at the start.
+    pub egress_ca_file: Option<PathBuf>,
 }
 
 impl Default for PluginConfig {
@@ -67,6 +70,7 @@ impl Default for PluginConfig {
             asked_deadline_ms: 1000,
             summary_deadline_ms: 10_000,
             max_component_bytes: 64 << 20,
+            egress_ca_file: None,
         }
     }
 }
@@ -105,16 +109,16 @@ impl Default for BreakerConfig {
     }
 }
 
-/// What an instance of one version may use.
+/// What an instance of one version may use, as [`Limit`] has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Linear memory, all of an instance's memories together, in bytes.
     pub max_memory_bytes: u64,
     /// Elements of one table.
     pub max_table_elements: u32,
-    /// Tables of an instance. At most 40.
+    /// Tables of an instance.
     pub max_tables: u32,
-    /// Core instances that it is made of. At most 60.
+    /// Core instances that it is made of.
     pub max_core_instances: u32,
     /// Live handles: places in queues, streams, timers.
     pub max_handles: u32,
@@ -126,30 +130,85 @@ pub struct Limits {
     pub max_calls: u64,
     /// Host calls a second; a flow that is faster is slowed down, since an error here could not be replayed.
     pub calls_per_second: u32,
-    /// Bytes handed over in one host call: 64 KiB to 16 MiB.
+    /// Bytes handed over in one host call.
     pub max_call_bytes: u32,
     /// Lines of log a second; five times as many at once. What is more is dropped, and told.
     pub log_lines_per_second: u32,
-    /// Bytes of log a second; eight times as many at once. At least 4,096, one line.
+    /// Bytes of log a second; eight times as many at once. At least one line.
     pub log_bytes_per_second: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_memory_bytes: 64 << 20,
-            max_table_elements: 20_000,
-            max_tables: MAX_TABLES,
-            max_core_instances: MAX_CORE_INSTANCES,
-            max_handles: 256,
+            max_memory_bytes: u64::from(Limit::MemoryMib.rule().default) << 20,
+            max_table_elements: Limit::MaxTableElements.rule().default,
+            max_tables: Limit::MaxTables.rule().default,
+            max_core_instances: Limit::MaxCoreInstances.rule().default,
+            max_handles: Limit::MaxHandles.rule().default,
             step_cpu_ms: None,
-            max_cpu_ms: 60_000,
-            max_calls: 10_000,
-            calls_per_second: 100,
-            max_call_bytes: 2 << 20,
-            log_lines_per_second: 20,
-            log_bytes_per_second: 32 << 10,
+            max_cpu_ms: Limit::MaxCpuMs.rule().default,
+            max_calls: Limit::MaxCalls.rule().default.into(),
+            calls_per_second: Limit::CallsPerSecond.rule().default,
+            max_call_bytes: Limit::MaxCallBytes.rule().default,
+            log_lines_per_second: Limit::LogLinesPerSecond.rule().default,
+            log_bytes_per_second: Limit::LogBytesPerSecond.rule().default,
         }
+    }
+}
+
+impl From<&LimitValues> for Limits {
+    /// The defaults where there is no value.
+    fn from(values: &LimitValues) -> Self {
+        let mut limits = Self::default();
+        for (limit, value) in values.iter() {
+            let number = u32::try_from(value).unwrap_or(u32::MAX);
+            match limit {
+                Limit::MemoryMib => limits.max_memory_bytes = value.saturating_mul(1 << 20),
+                Limit::StepCpuMs => limits.step_cpu_ms = Some(number),
+                Limit::MaxCpuMs => limits.max_cpu_ms = number,
+                Limit::MaxCalls => limits.max_calls = value,
+                Limit::CallsPerSecond => limits.calls_per_second = number,
+                Limit::MaxCallBytes => limits.max_call_bytes = number,
+                Limit::MaxHandles => limits.max_handles = number,
+                Limit::MaxTableElements => limits.max_table_elements = number,
+                Limit::MaxTables => limits.max_tables = number,
+                Limit::MaxCoreInstances => limits.max_core_instances = number,
+                Limit::LogLinesPerSecond => limits.log_lines_per_second = number,
+                Limit::LogBytesPerSecond => limits.log_bytes_per_second = number,
+            }
+        }
+        limits
+    }
+}
+
+impl Limits {
+    /// Where one is less than it may be, or more than the engine can give: its name, and what is wrong. The table's
+    /// other bounds are for manifests and operators.
+    pub(crate) fn wrong(&self, host_memory_bytes: u64) -> Option<(&'static str, String)> {
+        if self.max_memory_bytes == 0 || self.max_memory_bytes > host_memory_bytes {
+            let mib = host_memory_bytes >> 20;
+            return Some((Limit::MemoryMib.name(), format!("not within 1 to {mib} MiB, the host's own limit")));
+        }
+        let step_cpu_ms = self.step_cpu_ms.unwrap_or(Limit::StepCpuMs.rule().default);
+        let all = [
+            (Limit::StepCpuMs, step_cpu_ms.into(), false),
+            (Limit::MaxCpuMs, self.max_cpu_ms.into(), false),
+            (Limit::MaxCalls, self.max_calls, false),
+            (Limit::CallsPerSecond, self.calls_per_second.into(), false),
+            (Limit::MaxCallBytes, self.max_call_bytes.into(), true),
+            (Limit::MaxHandles, self.max_handles.into(), false),
+            (Limit::MaxTableElements, self.max_table_elements.into(), true),
+            (Limit::MaxTables, self.max_tables.into(), true),
+            (Limit::MaxCoreInstances, self.max_core_instances.into(), true),
+            (Limit::LogLinesPerSecond, self.log_lines_per_second.into(), false),
+            (Limit::LogBytesPerSecond, self.log_bytes_per_second.into(), false),
+        ];
+        all.into_iter().find_map(|(limit, got, engines): (Limit, u64, bool)| {
+            let rule = limit.rule();
+            let within = got >= rule.min.into() && !(engines && got > rule.max.into());
+            (!within).then(|| (rule.name, format!("{got}, not within {} to {}", rule.min, rule.max)))
+        })
     }
 }
 

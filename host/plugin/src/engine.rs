@@ -2,6 +2,7 @@
 
 use crate::config::PluginConfig;
 use crate::error::HostError;
+use cordboard_core::limits::Limit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -10,11 +11,11 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 
 /// Bounds of one component; the largest guests seen (Python with native modules) have 35 core instances and 20 tables. Plain
 /// Python has 14 and 2, Rust 3 and 2.
-pub(crate) const MAX_CORE_INSTANCES: u32 = 60;
-pub(crate) const MAX_TABLES: u32 = 40;
+pub(crate) const MAX_CORE_INSTANCES: u32 = Limit::MaxCoreInstances.rule().max;
+pub(crate) const MAX_TABLES: u32 = Limit::MaxTables.rule().max;
 pub(crate) const MAX_MEMORIES: u32 = 4;
 /// Elements of one table, in the pool.
-pub(crate) const MAX_TABLE_ELEMENTS: u32 = 65_536;
+pub(crate) const MAX_TABLE_ELEMENTS: u32 = Limit::MaxTableElements.rule().max;
 
 /// Tables that each instance finds in the pool, if all are taken: as many as the largest guests seen have. One that nobody
 /// uses is address space and nothing else.

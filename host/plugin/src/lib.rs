@@ -37,7 +37,7 @@ pub use host::{LoadedInfo, LoadedVersion, PluginHost};
 pub use inspector::{Emotion, Finding, InspectRule, Inspection, Severity, Speaker, Summary, Talk, Turn, Voice};
 pub use manifest::{
     ConfigError, ConfigKey, ConfigType, Granted, MAX_MANIFEST_BYTES, Manifest, ManifestError, MissingGrant, Want,
-    WantedLimits, WantedScheme, is_plugin_name,
+    WantedScheme, is_plugin_name,
 };
 pub use scorer::{ScoreInput, ScoreRow, Scored};
 pub use verify::{PluginInfo, World, verify};

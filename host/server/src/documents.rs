@@ -6,6 +6,7 @@ use cordboard_admin::{EgressGrant, Grant, RequestBounds};
 use cordboard_core::config::{Agent, EntryPoint, Queue, Settings};
 use cordboard_core::flow::SkillRequirement;
 use cordboard_core::ids::IdError;
+use cordboard_core::limits::LimitValues;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 
@@ -226,10 +227,15 @@ pub(crate) struct DeploymentDocument {
     pub world: String,
     /// What the plugin reads as its configuration.
     pub config: BTreeMap<String, String>,
-    /// Linear memory, in MiB; the host's default if none.
+    /// Linear memory, in MiB, as it was kept before there were `limits`.
+    #[serde(default, skip_serializing)]
     pub memory_mib: Option<u32>,
-    /// CPU time of one step; the host's default if none.
+    /// CPU time of one step, likewise.
+    #[serde(default, skip_serializing)]
     pub step_cpu_ms: Option<u32>,
+    /// Limits that are set.
+    #[serde(default)]
+    pub limits: LimitValues,
     /// The plugin's manifest when it was deployed, as it was written; none if there was none.
     #[serde(default)]
     pub manifest: Option<String>,

@@ -5,7 +5,7 @@ use crate::bounds;
 use crate::centre::{self, DeploymentSpec};
 use crate::etag::{self, Precondition};
 use crate::extract::{self, Named};
-use crate::json::WorldName;
+use crate::json::{Limits, WorldName};
 use crate::problem::{Details, Problem};
 use axum::Json;
 use axum::extract::State;
@@ -30,12 +30,9 @@ struct DeploymentBody {
     /// 8 KiB, as the plugin's manifest says.
     #[serde(default)]
     config: BTreeMap<String, String>,
-    /// Linear memory of an instance; the host's default if none.
-    #[schema(minimum = 1, maximum = 4096)]
-    memory_mib: Option<u32>,
-    /// CPU time between two host calls; the host's default if none.
-    #[schema(minimum = 1, maximum = 60_000)]
-    step_cpu_ms: Option<u32>,
+    /// What an instance may use; where nothing is said, what the plugin's manifest wants of the default, or the default.
+    #[serde(default)]
+    limits: Limits,
     /// What becomes of contacts in progress. No part of the version.
     #[serde(default)]
     migration: Migration,
@@ -84,10 +81,10 @@ struct Deployment {
     plugin: String,
     /// What the plugin reads as its configuration.
     config: BTreeMap<String, String>,
-    /// Linear memory of an instance; null: the host's default.
-    memory_mib: Option<u32>,
-    /// CPU time between two host calls; null: the host's default.
-    step_cpu_ms: Option<u32>,
+    /// What an instance may use, as set; null: nothing was said.
+    limits: Limits,
+    /// What an instance may use.
+    limits_in_force: Limits,
     /// What serves new contacts.
     version: String,
     /// Why the version could not be loaded when the host started, if so.
@@ -141,8 +138,8 @@ impl Deployment {
             world: deployment.world.into(),
             plugin: spec.plugin.to_string(),
             config: spec.config,
-            memory_mib: spec.memory_mib,
-            step_cpu_ms: spec.step_cpu_ms,
+            limits: Limits(spec.limits),
+            limits_in_force: Limits(deployment.limits_in_force),
             version: deployment.version.to_string(),
             failure: deployment.failure,
             missing_grants: deployment.missing_grants.into_iter().map(MissingGrant::from).collect(),
@@ -178,13 +175,14 @@ impl DeploymentBody {
                 return Err(Problem::invalid("out-of-bounds", field, detail));
             }
         }
-        self.memory_mib.map_or(Ok(()), |mib| bounds::within("memory_mib", mib, 1, 4096))?;
-        self.step_cpu_ms.map_or(Ok(()), |ms| bounds::within("step_cpu_ms", ms, 1, 60_000))?;
+        let Limits(limits) = self.limits;
+        limits.check().map_err(|error| {
+            Problem::invalid("out-of-bounds", format!("limits.{}", error.limit), format!("limits.{error}"))
+        })?;
         Ok(DeploymentSpec {
             plugin,
             config: self.config,
-            memory_mib: self.memory_mib,
-            step_cpu_ms: self.step_cpu_ms,
+            limits,
             migration: match self.migration {
                 Migration::Pin => MigrationPolicy::Pin,
                 Migration::Migrate => MigrationPolicy::Migrate,

@@ -11,6 +11,7 @@ use cordboard_core::decision::Decision;
 use cordboard_core::event::Event;
 use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, QueueName};
 use cordboard_core::journal::Journal;
+use cordboard_core::limits::LimitValues;
 use cordboard_core::record::ContactRecord;
 use cordboard_core::time::Timestamp;
 use cordboard_store::{RecordFilter, RecordPage};
@@ -223,6 +224,7 @@ impl Centre for Fake {
         let deployment = Deployment {
             name: name.clone(),
             world: World::Flow,
+            limits_in_force: spec.limits.in_force(&LimitValues::default(), &LimitValues::default()),
             spec,
             version,
             failure: None,

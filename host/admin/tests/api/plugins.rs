@@ -153,7 +153,9 @@ async fn a_plugin_that_serves_stays() {
     assert_eq!(deployment["plugin"], digest);
     assert_eq!(deployment["version"].as_str().unwrap().len(), 64);
     assert_eq!(deployment["contacts"], json!({ deployment["version"].as_str().unwrap(): 2 }));
-    assert_eq!(deployment["memory_mib"], json!(null));
+    let limits = [&deployment["limits"], &deployment["limits_in_force"]];
+    assert_eq!((&limits[0]["max_calls"], &limits[1]["max_calls"]), (&json!(null), &json!(10_000)));
+    assert!(limits.iter().all(|limits| limits.as_object().unwrap().len() == 12), "{deployment}");
     let missing = json!([{ "capability": "egress", "detail": "GET http://*:*", "reason": "It asks." }]);
     assert_eq!(deployment["missing_grants"], missing);
     server.delete(&format!("/v1/plugins/{digest}")).await.refused(409, "in-use");
@@ -179,9 +181,14 @@ async fn deployments_have_bounds() {
         ("config", json!({ "": "x" }), "out-of-bounds", "config"),
         ("config", json!({ "key": 1 }), "invalid-body", "config.key"),
         ("egress", json!(["http://a"]), "unknown-key", "egress"),
-        ("memory_mib", json!(0), "out-of-bounds", "memory_mib"),
-        ("memory_mib", json!(4097), "out-of-bounds", "memory_mib"),
-        ("step_cpu_ms", json!(60_001), "out-of-bounds", "step_cpu_ms"),
+        ("limits", json!({ "memory_mib": 0 }), "out-of-bounds", "limits.memory_mib"),
+        ("limits", json!({ "memory_mib": 4097 }), "out-of-bounds", "limits.memory_mib"),
+        ("limits", json!({ "step_cpu_ms": 60_001 }), "out-of-bounds", "limits.step_cpu_ms"),
+        ("limits", json!({ "max_tables": 41, "max_calls": 5 }), "out-of-bounds", "limits.max_tables"),
+        ("limits", json!({ "max_calls": -1 }), "invalid-body", "limits.max_calls"),
+        ("limits", json!({ "max_calls": "5" }), "invalid-body", "limits.max_calls"),
+        ("limits", json!([]), "invalid-body", "limits"),
+        ("limits", json!({ "root": 1 }), "unknown-key", "root"),
         ("grants", json!([]), "unknown-key", "grants"),
     ] {
         let mut body = json!({ "plugin": digest });

@@ -2,6 +2,7 @@
 
 use crate::config::Limits;
 use cordboard_core::ids::Version;
+use cordboard_core::limits::Limit;
 use hyper::body::Bytes;
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,7 +15,8 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// A line longer than this, in bytes, is cut.
-pub(crate) const MAX_LINE_BYTES: usize = 4096;
+const MAX_LINE_BYTES: usize = 4096;
+const _: () = assert!(Limit::LogBytesPerSecond.rule().min as usize >= MAX_LINE_BYTES, "one line at least");
 /// What may come at once, in seconds of what may come in each.
 const BURST_LINES_S: u32 = 5;
 const BURST_BYTES_S: u32 = 8;

@@ -13,7 +13,7 @@ pub(crate) use crowd::{Crowd, SlowLane};
 pub(crate) use limiter::Limiter;
 pub(crate) use linker::{Clocks, linker};
 pub use log::LogLevel;
-pub(crate) use log::{Bucket, GuestLog, LogSink, MAX_LINE_BYTES, shortened};
+pub(crate) use log::{Bucket, GuestLog, LogSink, shortened};
 pub(crate) use meter::{CpuSpent, Meter, StepDeadline, metered};
 pub(crate) use random::SeededRandom;
 

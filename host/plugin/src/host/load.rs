@@ -11,10 +11,9 @@ use crate::compile::{Compiled, Turn};
 use crate::config::{Limits, LoadSpec};
 use crate::crm::Directory;
 use crate::dialer::{DialerProgram, DialerWorld};
-use crate::engine::{MAX_CORE_INSTANCES, MAX_TABLE_ELEMENTS, MAX_TABLES};
 use crate::error::LoadError;
 use crate::flow::{self, Program};
-use crate::guest::{Clocks, Crowd, Guest, MAX_LINE_BYTES, linker, metered, shortened};
+use crate::guest::{Clocks, Crowd, Guest, linker, metered, shortened};
 use crate::inspector::{InspectorProgram, InspectorWorld};
 use crate::scorer::{ScorerProgram, ScorerWorld};
 use crate::task::Aborted;
@@ -22,7 +21,6 @@ use crate::verify::World;
 use crate::web::{Reach, WebRole, check_grants};
 use cordboard_core::ids::{Digest, Version};
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -32,8 +30,6 @@ use wasmtime::{Engine, Store};
 /// Wall time of a trial instance; its CPU time is bounded by the step.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_TEXT_BYTES: usize = 4096;
-/// What one host call may be allowed to hand over, in bytes.
-const CALL_BYTES: RangeInclusive<u32> = 64 << 10..=16 << 20;
 
 /// What is known of a version once it is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,31 +102,8 @@ impl Inner {
     }
 
     fn check(&self, limits: &Limits) -> Result<(), LoadError> {
-        let wrong = |limit, problem: String| Err(LoadError::Limit { limit, problem });
-        let most = self.settings.max_memory_bytes;
-        if limits.max_memory_bytes == 0 || limits.max_memory_bytes > most {
-            return wrong("max_memory_bytes", format!("not within 1 to {most}, the host's own limit"));
-        }
-        if limits.max_table_elements > MAX_TABLE_ELEMENTS {
-            return wrong("max_table_elements", format!("over {MAX_TABLE_ELEMENTS}"));
-        }
-        if limits.max_tables > MAX_TABLES || limits.max_core_instances > MAX_CORE_INSTANCES {
-            let problem = format!("over {MAX_TABLES}, {MAX_CORE_INSTANCES}");
-            return wrong("max_tables, max_core_instances", problem);
-        }
-        if limits.step_cpu_ms == Some(0) || limits.calls_per_second == 0 || limits.max_calls == 0 {
-            return wrong("step_cpu_ms, calls_per_second, max_calls", "none of them may be 0".into());
-        }
-        if limits.max_cpu_ms == 0 {
-            return wrong("max_cpu_ms", "0".into());
-        }
-        if !CALL_BYTES.contains(&limits.max_call_bytes) {
-            return wrong("max_call_bytes", "not within 64 KiB to 16 MiB".into());
-        }
-        if limits.log_bytes_per_second < MAX_LINE_BYTES as u32 {
-            return wrong("log_bytes_per_second", format!("less than {MAX_LINE_BYTES}"));
-        }
-        Ok(())
+        let wrong = limits.wrong(self.settings.max_memory_bytes);
+        wrong.map_or(Ok(()), |(limit, problem)| Err(LoadError::Limit { limit, problem }))
     }
 
     /// The components that are in memory.
@@ -150,7 +123,7 @@ impl Inner {
         let step_cpu_ms = limits.step_cpu_ms.unwrap_or(self.settings.step_cpu_ms);
         let settings = &self.settings;
         let grants = spec.grants;
-        let reach = || Reach::new(version, grants.clone(), self.teller.clone());
+        let reach = || Reach::new(version, grants.clone(), Arc::clone(&self.tls), self.teller.clone());
         Ok(match world {
             World::Flow => {
                 let pre = FlowPre::new(prepared(&self.linkers.flow, component)?).map_err(contract_error)?;

@@ -1,7 +1,7 @@
 //! Two keys: what the manifest wants and the operator grants, both, can be used. Pure.
 
 use super::{Manifest, Want};
-use crate::config::{EgressBounds, EgressRule, Grants, Quota, Scheme};
+use crate::config::{EgressBounds, EgressRule, Grants, Quota};
 use crate::error::LoadError;
 use crate::web::check_grants;
 use std::collections::BTreeSet;
@@ -43,7 +43,7 @@ fn covers(want: &Want, rule: &EgressRule) -> bool {
     let Want::Egress { host, port, scheme, .. } = want else { return false };
     (host == "*" || host.eq_ignore_ascii_case(&rule.host))
         && port.is_none_or(|port| port == rule.port)
-        && Scheme::from(*scheme) == rule.scheme
+        && scheme.takes(rule.scheme)
 }
 
 fn methods(want: &Want) -> &[String] {
@@ -84,10 +84,6 @@ fn missing(want: &Want, granted: &Granted) -> Option<MissingGrant> {
                 granted.egress.iter().filter(|rule| covers(want, rule)).flat_map(|rule| &rule.methods).collect();
             let lacking: Vec<&str> =
                 methods.iter().filter(|method| !given.contains(method)).map(String::as_str).collect();
-            let scheme = match Scheme::from(*scheme) {
-                Scheme::Http => "http",
-                Scheme::Https => "https",
-            };
             let port = port.map_or("*".to_owned(), |port| port.to_string());
             let detail = format!("{} {scheme}://{host}:{port}", lacking.join(","));
             (!lacking.is_empty()).then_some(MissingGrant { capability: "egress", detail, reason })
@@ -104,6 +100,7 @@ fn missing(want: &Want, granted: &Granted) -> Option<MissingGrant> {
 mod tests {
     use super::super::WantedScheme;
     use super::*;
+    use crate::config::Scheme;
 
     fn rule(host: &str, port: u16, methods: &[&str]) -> EgressRule {
         let methods = methods.iter().map(|method| (*method).to_owned()).collect();
@@ -143,6 +140,23 @@ mod tests {
         let place = rule("10.0.0.1", 8085, &["GET"]);
         assert_eq!(any.usable(&granted(vec![place.clone()])).egress, [place]);
         assert_eq!(any.missing(&granted(vec![]))[0].detail, "GET http://*:*");
+    }
+
+    #[test]
+    fn a_scheme_that_is_wanted_is_no_other_one() {
+        let https = EgressRule { scheme: Scheme::Https, ..rule("crm.example", 443, &["GET"]) };
+        let places = granted(vec![https, rule("crm.example", 80, &["GET"])]);
+        for (scheme, expected, told) in [
+            (WantedScheme::Http, &places.egress[1..], "GET http://crm.example:*"),
+            (WantedScheme::Https, &places.egress[..1], "GET https://crm.example:*"),
+            (WantedScheme::Any, &places.egress[..], "GET http(s)://crm.example:*"),
+        ] {
+            let (reason, host, methods) = ("asks".into(), "crm.example".into(), vec!["GET".into()]);
+            let wants = manifest(vec![Want::Egress { reason, host, port: None, scheme, methods }]);
+            assert_eq!(wants.usable(&places).egress, expected);
+            assert_eq!(wants.missing(&places), []);
+            assert_eq!(wants.missing(&granted(vec![]))[0].detail, told);
+        }
     }
 
     #[test]

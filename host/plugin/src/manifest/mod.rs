@@ -9,8 +9,10 @@ pub use grant::{Granted, MissingGrant};
 
 use crate::config::Scheme;
 use cordboard_core::ids::Digest;
+use cordboard_core::limits::{LimitError, LimitRule, LimitValues};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// The largest manifest, in bytes.
 pub const MAX_MANIFEST_BYTES: usize = 64 << 10;
@@ -45,7 +47,7 @@ pub struct Manifest {
     pub wants: Vec<Want>,
     /// The limits it needs, where a deployment names none; never beyond the host's own.
     #[serde(default)]
-    pub limits: WantedLimits,
+    pub limits: LimitValues,
     /// What can be configured, by key. At most 64.
     #[serde(default)]
     pub config: BTreeMap<String, ConfigKey>,
@@ -67,7 +69,7 @@ pub enum Want {
         /// Any if none.
         #[serde(default)]
         port: Option<u16>,
-        /// `http` or `https`.
+        /// `http`, `https` or `any`: whichever of them the operator grants.
         #[serde(default = "http")]
         scheme: WantedScheme,
         /// 1 to 7 of them, in capitals.
@@ -93,14 +95,28 @@ pub enum WantedScheme {
     Http,
     /// Over TLS.
     Https,
+    /// Either, because the configuration says which.
+    Any,
 }
 
-impl From<WantedScheme> for Scheme {
-    fn from(scheme: WantedScheme) -> Self {
-        match scheme {
-            WantedScheme::Http => Scheme::Http,
-            WantedScheme::Https => Scheme::Https,
+impl WantedScheme {
+    /// Whether a place of this scheme is wanted.
+    pub fn takes(self, scheme: Scheme) -> bool {
+        match self {
+            WantedScheme::Http => scheme == Scheme::Http,
+            WantedScheme::Https => scheme == Scheme::Https,
+            WantedScheme::Any => true,
         }
+    }
+}
+
+impl fmt::Display for WantedScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WantedScheme::Http => "http",
+            WantedScheme::Https => "https",
+            WantedScheme::Any => "http(s)",
+        })
     }
 }
 
@@ -110,18 +126,6 @@ fn http() -> WantedScheme {
 
 fn get() -> Vec<String> {
     vec!["GET".into()]
-}
-
-/// Limits that a plugin needs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WantedLimits {
-    /// Linear memory of an instance. 1 to 4,096.
-    #[serde(default)]
-    pub memory_mib: Option<u32>,
-    /// CPU time between two host calls. 1 to 60,000.
-    #[serde(default)]
-    pub step_cpu_ms: Option<u32>,
 }
 
 /// A document that is no manifest.
@@ -176,7 +180,7 @@ impl Manifest {
             world: String::new(),
             description: String::new(),
             wants: Vec::new(),
-            limits: WantedLimits::default(),
+            limits: LimitValues::default(),
             config: BTreeMap::new(),
             other_config: true,
         }
@@ -241,12 +245,9 @@ impl Manifest {
         if self.wants.iter().filter(|want| matches!(want, Want::StoredValues { .. })).count() > 1 {
             return invalid("wants", "stored-values more than once");
         }
-        let WantedLimits { memory_mib, step_cpu_ms } = self.limits;
-        if memory_mib.is_some_and(|mib| !(1..=4096).contains(&mib)) {
-            return invalid("limits.memory_mib", "not within 1 to 4096");
-        }
-        if step_cpu_ms.is_some_and(|ms| !(1..=60_000).contains(&ms)) {
-            return invalid("limits.step_cpu_ms", "not within 1 to 60000");
+        if let Err(LimitError { limit, got }) = self.limits.check() {
+            let LimitRule { name, min, max, .. } = limit.rule();
+            return invalid(format!("limits.{name}"), format!("{got}, not within {min} to {max}"));
         }
         if self.config.len() > MAX_CONFIG_KEYS {
             return invalid("config", format!("more than {MAX_CONFIG_KEYS} keys"));
@@ -350,7 +351,7 @@ mod tests {
                   "methods": ["GET", "POST"], "reason": "The back-end." },
                 { "capability": "stored-values", "keys": 10, "bytes": 1000, "reason": "Counts." },
             ],
-            "limits": { "memory_mib": 16, "step_cpu_ms": 50 },
+            "limits": { "memory_mib": 16, "step_cpu_ms": 50, "max_calls": 500, "max_handles": null },
             "config": { "base-url": { "type": "string", "required": true } },
             "other_config": true,
         })
@@ -377,6 +378,8 @@ mod tests {
     fn a_whole_one_and_the_least_one() {
         let manifest = read(&whole()).unwrap();
         assert_eq!((manifest.name.as_str(), manifest.wants.len()), ("http-crm", 2));
+        let limits: Vec<_> = manifest.limits.iter().map(|(limit, value)| (limit.name(), value)).collect();
+        assert_eq!(limits, [("memory_mib", 16), ("step_cpu_ms", 50), ("max_calls", 500)]);
         assert!(manifest.matches("cordboard:crm@0.1.0").is_ok() && manifest.matches("cordboard:flow@0.1.0").is_err());
         let least = json!({ "manifest": 1, "name": "a", "version": "1.0.0-rc.1+b", "world": "cordboard:flow@0.1.0" });
         let least = read(&least).unwrap();
@@ -410,6 +413,10 @@ mod tests {
             ("/wants", json!(vec![whole()["wants"][0].clone(); 65]), "wants"),
             ("/limits/memory_mib", json!(0), "limits.memory_mib"),
             ("/limits/step_cpu_ms", json!(60_001), "limits.step_cpu_ms"),
+            ("/limits/max_cpu_ms", json!(0), "limits.max_cpu_ms"),
+            ("/limits/max_call_bytes", json!(1), "limits.max_call_bytes"),
+            ("/limits/max_tables", json!(41), "limits.max_tables"),
+            ("/limits/max_calls", json!(u64::MAX), "limits.max_calls"),
         ] {
             let Err(ManifestError::Invalid { at: got, .. }) = read(&changed(path, to.clone())) else {
                 panic!("{path} = {to}")
@@ -425,6 +432,9 @@ mod tests {
             ("/wants/0/unknown", json!(1)),
             ("/wants/0/capability", json!("root")),
             ("/limits/unknown", json!(1)),
+            ("/limits/max_calls", json!(-1)),
+            ("/limits/max_calls", json!(1.5)),
+            ("/limits", json!([1])),
             ("/config/base-url/unknown", json!(1)),
             ("/wants/0/port", json!(70_000)),
             ("/wants/0/scheme", json!("ftp")),

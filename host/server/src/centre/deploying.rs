@@ -62,6 +62,7 @@ impl HostCentre {
         let view = views.iter().find(|view| view.deployment.name == name);
         let value = Deployment {
             version: deployed.version(self.parts.limits),
+            limits_in_force: deployed.limits_in_force(self.parts.limits),
             missing_grants: missing.chain(deployed.missing_limits(self.parts.limits)).collect(),
             failure: self.failures().get(&name).cloned(),
             contacts: view.map(|view| view.contacts.clone()).unwrap_or_default(),

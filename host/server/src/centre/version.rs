@@ -4,7 +4,8 @@ use crate::documents::DeploymentDocument;
 use cordboard_admin::{DeploymentSpec, MissingGrant, Refusal};
 use cordboard_core::config::{Deployment, MigrationPolicy, World};
 use cordboard_core::ids::{DeploymentName, Digest, Version};
-use cordboard_plugin::{Grants, Limits, LoadSpec, Manifest, ManifestError};
+use cordboard_core::limits::{Limit, LimitValues};
+use cordboard_plugin::{Grants, Limits, LoadSpec, Manifest, ManifestError, PluginConfig};
 use std::sync::Arc;
 
 /// Entries of a deployment's configuration.
@@ -19,6 +20,12 @@ pub struct HostLimits {
     pub memory_mib: u32,
     /// CPU time of a step.
     pub step_cpu_ms: u32,
+}
+
+impl HostLimits {
+    fn values(self) -> LimitValues {
+        [(Limit::MemoryMib, self.memory_mib.into()), (Limit::StepCpuMs, self.step_cpu_ms.into())].into_iter().collect()
+    }
 }
 
 /// A manifest as it was written, and read. Without one: no text.
@@ -68,15 +75,23 @@ pub struct Deployed {
 }
 
 impl Deployed {
-    /// Linear memory of an instance: the operator's word, else what the manifest wants of what the host gives.
-    fn memory_mib(&self, host: HostLimits) -> u32 {
-        let wanted = self.manifest.read.limits.memory_mib.map_or(host.memory_mib, |wanted| wanted.min(host.memory_mib));
-        self.spec.memory_mib.unwrap_or(wanted)
+    /// What an instance may use: the operator's word, else what the manifest wants of what the host gives.
+    fn limits(&self, host: HostLimits) -> LimitValues {
+        self.spec.limits.in_force(&self.manifest.read.limits, &host.values())
     }
 
-    /// CPU time of a step, likewise; none: the host's default for the world.
-    fn step_cpu_ms(&self, host: HostLimits) -> Option<u32> {
-        self.spec.step_cpu_ms.or(self.manifest.read.limits.step_cpu_ms.map(|wanted| wanted.min(host.step_cpu_ms)))
+    /// The same with the world's own CPU time of a step, where nobody says anything.
+    pub(super) fn limits_in_force(&self, host: HostLimits) -> LimitValues {
+        let mut limits = self.limits(host);
+        if self.step_of_world() && self.world == World::Scorer {
+            limits.set(Limit::StepCpuMs, Some(PluginConfig::default().scorer_deadline_ms.into()));
+        }
+        limits
+    }
+
+    /// Neither operator nor manifest say anything of a step's CPU time.
+    fn step_of_world(&self) -> bool {
+        self.spec.limits.get(Limit::StepCpuMs).or(self.manifest.read.limits.get(Limit::StepCpuMs)).is_none()
     }
 
     /// The version (journal rule 1): the digest of component, manifest, configuration and limits, those of the host
@@ -95,8 +110,15 @@ impl Deployed {
             part(name.as_bytes());
             part(value.as_bytes());
         }
-        part(&self.memory_mib(host).to_be_bytes());
-        part(&self.step_cpu_ms(host).unwrap_or(host.step_cpu_ms).to_be_bytes());
+        let limits = self.limits(host);
+        for limit in [Limit::MemoryMib, Limit::StepCpuMs] {
+            let value = limits.get(limit).and_then(|value| u32::try_from(value).ok()).unwrap_or(u32::MAX);
+            part(&value.to_be_bytes());
+        }
+        for (limit, value) in limits.digested() {
+            part(limit.name().as_bytes());
+            part(&value.to_be_bytes());
+        }
         Digest::of(&bytes)
     }
 
@@ -120,41 +142,40 @@ impl Deployed {
 
     /// What the plugin host loads. It may use nothing until it is granted something.
     pub fn load_spec(&self, component: Arc<[u8]>, host: HostLimits) -> LoadSpec {
+        let mut limits = Limits::from(&self.limits(host));
+        if self.step_of_world() {
+            limits.step_cpu_ms = None;
+        }
         LoadSpec {
             component,
             config: self.spec.config.clone().into_iter().collect(),
-            limits: Limits {
-                max_memory_bytes: u64::from(self.memory_mib(host)) << 20,
-                step_cpu_ms: self.step_cpu_ms(host),
-                ..Limits::default()
-            },
+            limits,
             grants: Grants::default(),
         }
     }
 
     /// Limits that the manifest wants and nobody gives.
     pub(super) fn missing_limits(&self, host: HostLimits) -> Vec<MissingGrant> {
-        let wanted = self.manifest.read.limits;
-        let step = self.step_cpu_ms(host).unwrap_or(host.step_cpu_ms);
-        let both =
-            [("memory_mib", wanted.memory_mib, self.memory_mib(host)), ("step_cpu_ms", wanted.step_cpu_ms, step)];
-        let lacking = |(name, wanted, given): (&str, Option<u32>, u32)| {
-            wanted.filter(|wanted| *wanted > given).map(|wanted| MissingGrant {
+        let given = self.limits(host);
+        let lacking = |(limit, wanted): (Limit, u64)| {
+            given.get(limit).filter(|given| wanted > *given).map(|given| MissingGrant {
                 capability: "limits".into(),
-                detail: format!("{name} {wanted}, it has {given}"),
+                detail: format!("{limit} {wanted}, it has {given}"),
                 reason: "the plugin's manifest says that it needs it".into(),
             })
         };
-        both.into_iter().filter_map(lacking).collect()
+        self.manifest.read.limits.iter().filter_map(lacking).collect()
     }
 
     /// What was kept of a deployment; none if it is of no form that this program writes.
     pub(crate) fn kept(document: &DeploymentDocument) -> Option<Self> {
+        let mut limits = document.limits.clone();
+        limits.set(Limit::MemoryMib, document.memory_mib.map(u64::from));
+        limits.set(Limit::StepCpuMs, document.step_cpu_ms.map(u64::from));
         let spec = DeploymentSpec {
             plugin: document.plugin.parse().ok()?,
             config: document.config.clone(),
-            memory_mib: document.memory_mib,
-            step_cpu_ms: document.step_cpu_ms,
+            limits,
             migration: if document.migrate { MigrationPolicy::Migrate } else { MigrationPolicy::Pin },
             ask_anew: document.ask_anew,
         };
@@ -170,8 +191,9 @@ impl Deployed {
             plugin: self.spec.plugin.to_string(),
             world: world_name(self.world).into(),
             config: self.spec.config.clone(),
-            memory_mib: self.spec.memory_mib,
-            step_cpu_ms: self.spec.step_cpu_ms,
+            memory_mib: None,
+            step_cpu_ms: None,
+            limits: self.spec.limits.clone(),
             manifest: self.manifest.text.clone(),
             migrate: self.spec.migration == MigrationPolicy::Migrate,
             ask_anew: self.spec.ask_anew,
@@ -181,9 +203,7 @@ impl Deployed {
 
     /// The same version, whatever the host's own limits become.
     pub(super) fn settled(&self, host: HostLimits) -> Self {
-        let memory_mib = Some(self.memory_mib(host));
-        let step_cpu_ms = Some(self.step_cpu_ms(host).unwrap_or(host.step_cpu_ms));
-        Self { spec: DeploymentSpec { memory_mib, step_cpu_ms, ..self.spec.clone() }, ..self.clone() }
+        Self { spec: DeploymentSpec { limits: self.limits(host), ..self.spec.clone() }, ..self.clone() }
     }
 
     /// As the board hears of it.
@@ -226,7 +246,7 @@ mod tests {
     use super::*;
 
     const MANIFEST: &str = r#"{"manifest": 1, "name": "a", "version": "1.0.0", "world": "cordboard:flow@0.1.0",
-        "limits": {"memory_mib": 16, "step_cpu_ms": 1000}, "config": {"a": {"type": "integer"}}}"#;
+        "limits": {"memory_mib": 16, "step_cpu_ms": 1000, "max_calls": 500, "max_handles": 5000}, "config": {"a": {"type": "integer"}}}"#;
     const HOST: HostLimits = HostLimits { memory_mib: 64, step_cpu_ms: 200 };
 
     fn deployed(config: &[(&str, &str)], manifest: Option<&str>) -> Deployed {
@@ -234,8 +254,7 @@ mod tests {
         let spec = DeploymentSpec {
             plugin: Digest::of(b"component"),
             config,
-            memory_mib: None,
-            step_cpu_ms: None,
+            limits: LimitValues::default(),
             migration: MigrationPolicy::Pin,
             ask_anew: false,
         };
@@ -247,6 +266,10 @@ mod tests {
     fn rule_1_a_version_is_component_manifest_configuration_and_limits() {
         let base = deployed(&[("a", "1")], None);
         let with = |spec: DeploymentSpec| Deployed { spec, ..base.clone() };
+        let limited = |limit: Limit| {
+            let limits = [(limit, u64::from(limit.rule().max - 1))].into_iter().collect();
+            with(DeploymentSpec { limits, ..base.spec.clone() })
+        };
         let differing = [
             with(DeploymentSpec { plugin: Digest::of(b"other"), ..base.spec.clone() }),
             deployed(&[("a", "2")], None),
@@ -254,14 +277,13 @@ mod tests {
             deployed(&[], None),
             deployed(&[("a", "1")], Some(MANIFEST)),
             deployed(&[("a", "1")], Some(&format!("{MANIFEST} "))),
-            with(DeploymentSpec { memory_mib: Some(5), ..base.spec.clone() }),
-            with(DeploymentSpec { step_cpu_ms: Some(5), ..base.spec.clone() }),
         ];
         let mut versions: Vec<_> = differing.iter().chain([&base]).map(|deployed| deployed.version(HOST)).collect();
+        versions.extend(Limit::ALL.map(|limit| limited(limit).version(HOST)));
         versions.push(base.version(HostLimits { memory_mib: 65, ..HOST }));
         versions.sort();
         versions.dedup();
-        assert_eq!(versions.len(), 10);
+        assert_eq!(versions.len(), 8 + Limit::ALL.len());
         assert_eq!(Deployed::kept(&base.document("x")).unwrap(), base);
         let kept = deployed(&[("a", "1")], Some(MANIFEST));
         assert_eq!(Deployed::kept(&kept.document("x")).unwrap().version(HOST), kept.version(HOST));
@@ -272,6 +294,32 @@ mod tests {
         let settled = Deployed::kept(&kept.settled(HOST).document("x")).unwrap();
         let later = HostLimits { memory_mib: 1, step_cpu_ms: 1 };
         assert_eq!(settled.version(later), kept.version(HOST), "what is kept stays the same version");
+        let limits = |deployed: &Deployed, host| deployed.load_spec(Arc::from([]), host).limits;
+        assert_eq!(limits(&settled, later), limits(&kept, HOST), "and has the same limits");
+    }
+
+    #[test]
+    fn rule_1_a_version_that_was_kept_before_there_were_more_limits_is_still_the_same() {
+        let of_then = serde_json::json!({ "name": "x", "plugin": Digest::of(b"component").to_string(), "world": "flow",
+            "config": { "a": "1" }, "memory_mib": null, "step_cpu_ms": null });
+        let read = |document: serde_json::Value| Deployed::kept(&serde_json::from_value(document).unwrap()).unwrap();
+        // What the first form of the digest makes of it, computed elsewhere.
+        for (memory_mib, expected) in [
+            (None, "ca34a16673f5e6b1d92b6476bb555542ad4919548be162f82cf4a2e7eca4cd4f"),
+            (Some(16), "543effec14bcf78a1de25abd8c404e2027825d8c0483b736d42a24973f9a9a4e"),
+        ] {
+            let mut document = of_then.clone();
+            document["memory_mib"] = memory_mib.into();
+            let kept = read(document);
+            assert_eq!(kept.version(HOST).to_string(), expected);
+            assert_eq!(kept.spec.limits.get(Limit::MemoryMib), memory_mib);
+            let mut same = kept.clone();
+            for limit in Limit::ALL.into_iter().filter(|limit| *limit != Limit::MemoryMib) {
+                same.spec.limits.set(limit, Some(limit.rule().default.into()));
+            }
+            assert_eq!(same.version(HOST), kept.version(HOST), "a default is as good as nothing");
+            assert_eq!(Deployed::kept(&same.document("x")).unwrap(), same, "also in today's form");
+        }
     }
 
     #[test]
@@ -279,13 +327,23 @@ mod tests {
         let mut asking = deployed(&[], Some(MANIFEST));
         let limits = |deployed: &Deployed| deployed.load_spec(Arc::from([]), HOST).limits;
         assert_eq!((limits(&asking).max_memory_bytes, limits(&asking).step_cpu_ms), (16 << 20, Some(200)));
-        let missing = asking.missing_limits(HOST);
-        assert_eq!((missing.len(), missing[0].detail.as_str()), (1, "step_cpu_ms 1000, it has 200"));
-        asking.spec.step_cpu_ms = Some(1000);
-        asking.spec.memory_mib = Some(8);
+        assert_eq!((limits(&asking).max_calls, limits(&asking).max_handles), (500, 256));
+        let missing = |deployed: &Deployed| -> Vec<String> {
+            deployed.missing_limits(HOST).into_iter().map(|missing| missing.detail).collect()
+        };
+        assert_eq!(missing(&asking), ["step_cpu_ms 1000, it has 200", "max_handles 5000, it has 256"]);
+        for (limit, value) in [(Limit::StepCpuMs, 1000), (Limit::MemoryMib, 8), (Limit::MaxHandles, 6000)] {
+            asking.spec.limits.set(limit, Some(value));
+        }
         assert_eq!((limits(&asking).max_memory_bytes, limits(&asking).step_cpu_ms), (8 << 20, Some(1000)));
-        assert_eq!(asking.missing_limits(HOST)[0].detail, "memory_mib 16, it has 8");
-        assert_eq!(limits(&deployed(&[], None)).step_cpu_ms, None, "the world's own default");
+        assert_eq!(limits(&asking).max_handles, 6000);
+        assert_eq!(missing(&asking), ["memory_mib 16, it has 8"]);
+        let mut silent = deployed(&[], None);
+        assert_eq!(limits(&silent).step_cpu_ms, None, "the world's own default");
+        let step = |deployed: &Deployed| deployed.limits_in_force(HOST).get(Limit::StepCpuMs);
+        assert_eq!(step(&silent), Some(200));
+        silent.world = World::Scorer;
+        assert_eq!(step(&silent), Some(50));
     }
 
     #[test]
