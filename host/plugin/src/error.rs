@@ -20,6 +20,9 @@ pub enum HostError {
     /// A thread or a runtime could not be started.
     #[error("a thread could not be started")]
     Thread(#[source] std::io::Error),
+    /// TLS could not be set up.
+    #[error("TLS could not be set up: {0}")]
+    Tls(String),
     /// The compile threads could not be started.
     #[error("the compile threads could not be started: {0}")]
     CompileThreads(String),

@@ -16,7 +16,7 @@ use crate::guest::{Guest, SlowLane};
 use crate::inspector::InspectorProgram;
 use crate::scorer::ScorerProgram;
 use crate::verify::{PluginInfo, World};
-use crate::web::{MAX_UNTOLD, RefusedUse, WebRole, check_grants};
+use crate::web::{MAX_UNTOLD, RefusedUse, Tls, WebRole, check_grants};
 use cordboard_core::ids::{Digest, Version};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,6 +44,7 @@ struct Inner {
     workshop: Arc<Workshop>,
     compile_turn: Arc<Semaphore>,
     verify_turn: Arc<Semaphore>,
+    tls: Arc<Tls>,
     teller: mpsc::Sender<RefusedUse>,
     refusals: Mutex<Option<mpsc::Receiver<RefusedUse>>>,
     runtime: Option<Runtime>,
@@ -157,6 +158,7 @@ impl PluginHost {
             workshop: Workshop::new(&engine, &settings)?,
             compile_turn: Arc::new(Semaphore::new(1)),
             verify_turn: Arc::new(Semaphore::new(1)),
+            tls: Arc::new(Tls::new(settings.egress_ca_file.as_deref())?),
             teller,
             refusals: Mutex::new(Some(refusals)),
             runtime: Some(runtime),

@@ -113,6 +113,9 @@ pub struct Plugins {
     /// Compiled plugins kept in the data folder; beyond it those go first that were loaded longest ago. In MiB, 1 to
     /// 1,048,576.
     pub artefact_cache_mib: u64,
+    /// Certificate authorities beside the system's that back-ends of plugins may have their certificates from: a PEM
+    /// file, read at the start.
+    pub egress_ca_file: Option<PathBuf>,
     /// Whose signatures are taken: ed25519 public keys of 64 hex digits, by names of one's own.
     pub trusted_keys: TrustedKeys,
     /// Whether plugins without a signature are taken: `allow` or `deny`. A wrong or untrusted one never is.
@@ -189,6 +192,7 @@ impl Default for Plugins {
             flow_memory_mib: 2_048,
             compile_timeout_s: 120,
             artefact_cache_mib: 2_048,
+            egress_ca_file: None,
             trusted_keys: TrustedKeys::new(),
             unsigned: Unsigned::default(),
         }

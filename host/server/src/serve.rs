@@ -306,6 +306,7 @@ fn plugin_config(config: &Config) -> PluginConfig {
         artefact_cache_bytes: config.plugins.artefact_cache_mib << 20,
         compiler: Compiler::this_program(&[COMPILE]),
         compile_timeout_ms: config.plugins.compile_timeout_s * 1000,
+        egress_ca_file: config.plugins.egress_ca_file.clone(),
         ..PluginConfig::default()
     }
 }

@@ -2,6 +2,8 @@
 //! and number. The host follows no redirects; a guest that follows one is checked again.
 
 use super::Reach;
+use super::connect::connect;
+use super::tls::can_be_certified;
 use crate::config::{EgressBounds, EgressRule, Grants, Scheme};
 use crate::error::LoadError;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -10,10 +12,8 @@ use hyper::http::uri::Scheme as UriScheme;
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -36,11 +36,11 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 pub(crate) fn check_grants(grants: &Grants) -> Result<(), LoadError> {
     let wrong = |rule: &EgressRule, problem| Err(LoadError::Egress { rule: rule.clone(), problem });
     for rule in &grants.egress {
-        if rule.scheme == Scheme::Https {
-            return wrong(rule, "https isn't available yet; put a TLS proxy beside the host, or use http");
-        }
         if rule.host.is_empty() || rule.host.len() > 253 || rule.port == 0 {
             return wrong(rule, "the host isn't of 1 to 253 bytes, or the port is 0");
+        }
+        if rule.scheme == Scheme::Https && !can_be_certified(&rule.host) {
+            return wrong(rule, "no certificate can be for this host");
         }
         if rule.methods.is_empty() || rule.methods.iter().any(|method| !METHODS.contains(&method.as_str())) {
             return wrong(rule, "the methods aren't some of GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS");
@@ -73,9 +73,9 @@ pub(crate) struct Egress {
 type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
 /// A request that may go, with what was granted for it.
-struct Admitted {
-    target: Target,
-    private: bool,
+pub(super) struct Admitted {
+    pub(super) target: Target,
+    pub(super) private: bool,
     bounds: EgressBounds,
 }
 
@@ -112,7 +112,7 @@ fn allows(rule: &EgressRule, method: &Method) -> bool {
 
 impl WasiHttpHooks for Egress {
     fn is_supported_scheme(&mut self, scheme: &UriScheme) -> bool {
-        *scheme == UriScheme::HTTP
+        *scheme == UriScheme::HTTP || *scheme == UriScheme::HTTPS
     }
 
     fn send_request(
@@ -136,10 +136,10 @@ impl WasiHttpHooks for Egress {
 
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Target {
-    scheme: Scheme,
-    host: String,
-    port: u16,
+pub(super) struct Target {
+    pub(super) scheme: Scheme,
+    pub(super) host: String,
+    pub(super) port: u16,
 }
 
 impl Target {
@@ -158,44 +158,6 @@ impl fmt::Display for Target {
     }
 }
 
-/// Whether to connect to an address, wherever it comes from: whoever controls a name decides what it leads to (DNS
-/// rebinding), so a range that isn't global has to be granted as such.
-fn may_connect(address: IpAddr, private: bool) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) if v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() => false,
-        IpAddr::V6(v6) if v6.is_unspecified() || v6.is_multicast() => false,
-        IpAddr::V4(v4) => private || is_global_v4(v4),
-        IpAddr::V6(v6) => private || is_global_v6(v6),
-    }
-}
-
-/// By the registries of special-purpose addresses (RFC 6890 and its updates).
-fn is_global_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    !(a == 0
-        || address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 192 && b == 88 && c == 99)
-        || (a == 198 && (b == 18 || b == 19))
-        || a >= 240)
-}
-
-/// Global unicast is 2000::/3; what is carved out of it, and what wraps an IPv4 address, isn't taken.
-fn is_global_v6(address: Ipv6Addr) -> bool {
-    let [a, b, ..] = address.segments();
-    let carved = match a {
-        0x2001 => b < 0x0200 || b == 0x0db8,
-        0x2002 => true,
-        0x3fff => b < 0x1000,
-        _ => false,
-    };
-    a & 0xe000 == 0x2000 && !carved
-}
-
 fn target(uri: &Uri) -> Option<Target> {
     let (scheme, default_port) = match uri.scheme() {
         Some(scheme) if *scheme == UriScheme::HTTP => (Scheme::Http, 80),
@@ -204,52 +166,6 @@ fn target(uri: &Uri) -> Option<Target> {
     };
     let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
     Some(Target { scheme, host, port: uri.port_u16().unwrap_or(default_port) })
-}
-
-/// Does `work` when there is a turn, which is over with the work, not with the caller: a name that is being resolved
-/// keeps a thread, whether or not someone still waits for it. None if it panicked.
-async fn in_turn<T: Send + 'static>(
-    turns: &Arc<Semaphore>,
-    work: impl Future<Output = T> + Send + 'static,
-) -> Option<T> {
-    let turn = Arc::clone(turns).acquire_owned().await.ok()?;
-    let task = tokio::spawn(async move {
-        let done = work.await;
-        drop(turn);
-        done
-    });
-    task.await.ok()
-}
-
-async fn resolve(target: &Target, resolving: &Arc<Semaphore>) -> Result<Vec<SocketAddr>, Error> {
-    if let Ok(address) = target.host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, target.port)]);
-    }
-    let name = (target.host.clone(), target.port);
-    let work = async move { tokio::net::lookup_host(name).await.map(Iterator::collect) };
-    let found = in_turn(resolving, work).await.ok_or(Error::DestinationUnavailable)?;
-    found.map_err(Error::Connect)
-}
-
-async fn connect(admitted: &Admitted, reach: &Reach) -> Result<TcpStream, Error> {
-    let Admitted { target, private, .. } = admitted;
-    let found = resolve(target, &reach.resolving).await?;
-    if found.is_empty() {
-        return Err(Error::DestinationNotFound);
-    }
-    let mut failed = None;
-    // The address that was checked is the one connected to: the name isn't resolved again.
-    for address in found.iter().filter(|address| may_connect(address.ip(), *private)) {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failed = Some(Error::Connect(error)),
-        }
-    }
-    Err(failed.unwrap_or_else(|| {
-        let addresses: Vec<String> = found.iter().take(4).map(|address| address.ip().to_string()).collect();
-        reach.refused(format!("{target} leads to {}, which is not a global address", addresses.join(", ")));
-        Error::DestinationIpProhibited
-    }))
 }
 
 async fn send(
@@ -323,7 +239,7 @@ fn incoming(response: Response<Incoming>, max_bytes: usize) -> Response<WasiBody
 
 #[cfg(test)]
 mod tests {
-    use super::super::{BURST_TOLD, RefusedUse};
+    use super::super::{BURST_TOLD, RefusedUse, Tls};
     use super::*;
     use cordboard_core::ids::Version;
     use tokio::sync::mpsc;
@@ -339,7 +255,8 @@ mod tests {
 
     fn reach(rules: &[EgressRule]) -> (Arc<Reach>, mpsc::Receiver<RefusedUse>) {
         let (teller, told) = mpsc::channel(16);
-        (Reach::new(Version::of(b"v"), grants(rules), teller), told)
+        let tls = Arc::new(Tls::new(None).unwrap());
+        (Reach::new(Version::of(b"v"), grants(rules), tls, teller), told)
     }
 
     fn egress(rules: &[EgressRule]) -> Egress {
@@ -348,7 +265,8 @@ mod tests {
 
     #[test]
     fn only_listed_places_are_reached() {
-        let rules = [rule("crm.example", 80), rule("::1", 8081), rule("10.0.0.1", 8080)];
+        let tls = EgressRule { scheme: Scheme::Https, ..rule("tls.example", 443) };
+        let rules = [rule("crm.example", 80), rule("::1", 8081), rule("10.0.0.1", 8080), tls];
         for (uri, allowed) in [
             ("http://crm.example/a?b", true),
             ("http://CRM.Example:80/", true),
@@ -357,6 +275,9 @@ mod tests {
             ("http://crm.example.evil.example/", false),
             ("http://crm.example:81/", false),
             ("https://crm.example/", false),
+            ("https://crm.example:80/", false),
+            ("https://tls.example/", true),
+            ("http://tls.example:443/", false),
             ("http://[::1]:8081/", true),
             ("http://10.0.0.1:8080/", true),
             ("http://10.0.0.1/", false),
@@ -404,54 +325,6 @@ mod tests {
     }
 
     #[test]
-    fn only_global_addresses_without_a_grant_of_private_ones() {
-        let to = |address: &str, private| may_connect(address.parse().unwrap(), private);
-        for address in ["8.8.8.8", "193.0.6.139", "2606:4700::1111", "2001:4860::8888"] {
-            assert!(to(address, false) && to(address, true), "{address}");
-        }
-        for address in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "192.0.2.1",
-            "198.18.0.1",
-            "240.0.0.1",
-            "0.1.2.3",
-            "::1",
-            "fe80::1",
-            "fc00::1",
-            "fd12::1",
-            "2001:db8::1",
-            "2001::1",
-            "2002:7f00:1::",
-            "64:ff9b::7f00:1",
-            "::ffff:127.0.0.1",
-            "::127.0.0.1",
-        ] {
-            assert!(!to(address, false) && to(address, true), "{address}");
-        }
-        for address in ["0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "ff02::1", "::ffff:0.0.0.0"] {
-            assert!(!to(address, true), "{address}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_turn_is_over_with_the_work_and_not_with_who_waits_for_it() {
-        let turns = Arc::new(Semaphore::new(1));
-        let (end, ended) = tokio::sync::oneshot::channel::<()>();
-        let first = tokio::time::timeout(Duration::ZERO, in_turn(&turns, ended));
-        assert!(first.await.is_err(), "it doesn't end");
-        assert_eq!(turns.available_permits(), 0, "nobody waits for it any more, but it goes on");
-        let second = tokio::time::timeout(Duration::ZERO, in_turn(&turns, async {}));
-        assert!(second.await.is_err(), "so there is no turn for another");
-        end.send(()).unwrap();
-        assert_eq!(in_turn(&turns, async { 7 }).await, Some(7));
-    }
-
-    #[test]
     fn requests_are_counted_for_each_call() {
         let mut egress = egress(&[rule("a", 80)]);
         let uri: Uri = "http://a/".parse().unwrap();
@@ -469,7 +342,8 @@ mod tests {
         let kept = |rule: EgressRule| check_grants(&grants(&[rule])).is_ok();
         assert!(kept(rule("a", 80)));
         assert!(!kept(rule("", 80)) && !kept(rule("a", 0)));
-        assert!(!kept(EgressRule { scheme: Scheme::Https, ..rule("a", 443) }));
+        let https = |host| EgressRule { scheme: Scheme::Https, ..rule(host, 443) };
+        assert!(kept(https("crm.example")) && kept(https("10.0.0.1")) && kept(https("::1")) && !kept(https("a b")));
         for methods in [vec![], vec!["get".into()], vec!["GET".into(), "CONNECT".into()]] {
             assert!(!kept(EgressRule { methods, ..rule("a", 80) }));
         }

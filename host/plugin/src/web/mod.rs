@@ -1,7 +1,9 @@
 //! What plugins that may send requests have in common: where a version may connect, and who hears of it when it tries
 //! elsewhere.
 
+mod connect;
 mod egress;
+mod tls;
 
 use crate::config::Grants;
 use crate::guest::{Bucket, Guest};
@@ -9,6 +11,7 @@ use cordboard_core::ids::Version;
 pub(crate) use egress::{Egress, check_grants};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+pub(crate) use tls::Tls;
 use tokio::sync::{Semaphore, mpsc};
 use wasmtime_wasi_http::WasiHttpCtx;
 
@@ -20,7 +23,8 @@ const TOLD_PER_SECOND: u32 = 1;
 /// Refused uses that wait to be told.
 pub(crate) const MAX_UNTOLD: usize = 256;
 
-/// A use of a capability that was refused: it wasn't wanted in the manifest, or isn't granted.
+/// A use of a capability that was refused: it wasn't wanted in the manifest, isn't granted, or leads to a machine that
+/// isn't who it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedUse {
     /// Which version tried.
@@ -37,16 +41,18 @@ pub(crate) struct Reach {
     version: Version,
     grants: Mutex<Arc<Grants>>,
     resolving: Arc<Semaphore>,
+    tls: Arc<Tls>,
     told: Mutex<Bucket>,
     teller: mpsc::Sender<RefusedUse>,
 }
 
 impl Reach {
-    pub(crate) fn new(version: Version, grants: Grants, teller: mpsc::Sender<RefusedUse>) -> Arc<Self> {
+    pub(crate) fn new(version: Version, grants: Grants, tls: Arc<Tls>, teller: mpsc::Sender<RefusedUse>) -> Arc<Self> {
         Arc::new(Self {
             version,
             grants: Mutex::new(Arc::new(grants)),
             resolving: Arc::new(Semaphore::new(MAX_RESOLVING)),
+            tls,
             told: Mutex::new(Bucket::new(BURST_TOLD, TOLD_PER_SECOND, Instant::now())),
             teller,
         })
@@ -71,12 +77,22 @@ impl Reach {
 
     /// Tells that a use was refused, unless that was told too often just now.
     fn refused(&self, detail: String) {
-        let taken = self.told.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
-        if taken.is_ok() {
+        if self.may_tell() {
             tracing::warn!(version = %self.version.short(), "egress refused: {detail}");
             // Nobody listens, or too slowly: the log has it.
             let _ = self.teller.try_send(RefusedUse { version: self.version, capability: "egress", detail });
         }
+    }
+
+    /// Logs a connection that came to nothing, unless too much was told just now.
+    fn failed(&self, detail: &str) {
+        if self.may_tell() {
+            tracing::warn!(version = %self.version.short(), "egress failed: {detail}");
+        }
+    }
+
+    fn may_tell(&self) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now()).is_ok()
     }
 }
 

@@ -296,7 +296,7 @@ async fn more_look_ups_than_may_run_are_told_busy() {
 #[tokio::test]
 async fn rules_that_cannot_be_kept_are_refused_at_load() {
     let host = host_with(|_| ());
-    let https = EgressRule { scheme: Scheme::Https, host: "crm.example".into(), ..rule(443) };
+    let https = EgressRule { scheme: Scheme::Https, host: "crm example".into(), ..rule(443) };
     let loaded = host.load(version("probe-crm"), spec_with_egress("probe-crm", &[], &[https])).await;
     assert!(matches!(loaded, Err(LoadError::Egress { .. })));
 }

@@ -19,4 +19,5 @@ mod lifecycle;
 mod manifests;
 mod replay;
 mod scorers;
+mod tls;
 mod uploads;

@@ -1,9 +1,10 @@
-//! A back-end over plain TCP that answers as told, byte by byte, and counts.
+//! A back-end over plain TCP or TLS that answers as told, byte by byte, and counts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 pub(crate) struct Web {
     pub(crate) port: u16,
@@ -13,14 +14,30 @@ pub(crate) struct Web {
 impl Web {
     /// One response a connection, made of the request's path; none: it never answers.
     pub(crate) async fn start(respond: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
+        Self::start_over(None, respond).await
+    }
+
+    /// The same over TLS, if told.
+    pub(crate) async fn start_over(
+        tls: Option<TlsAcceptor>,
+        respond: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(AtomicUsize::new(0));
         let (counted, respond) = (Arc::clone(&requests), Arc::new(respond));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (counted, respond) = (Arc::clone(&counted), Arc::clone(&respond));
-                tokio::spawn(async move { serve(stream, &counted, |path| respond(path)).await });
+                let (counted, respond, tls) = (Arc::clone(&counted), Arc::clone(&respond), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, &counted, |path| respond(path)).await,
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => serve(stream, &counted, |path| respond(path)).await,
+                            Err(_) => (),
+                        },
+                    }
+                });
             }
         });
         Self { port, requests }
@@ -31,7 +48,11 @@ impl Web {
     }
 }
 
-async fn serve(mut stream: TcpStream, counted: &AtomicUsize, respond: impl Fn(&str) -> Option<Vec<u8>>) {
+async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    counted: &AtomicUsize,
+    respond: impl Fn(&str) -> Option<Vec<u8>>,
+) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -44,7 +65,10 @@ async fn serve(mut stream: TcpStream, counted: &AtomicUsize, respond: impl Fn(&s
     let path = head.split(' ').nth(1).unwrap_or_default();
     match respond(path) {
         // The other side may have enough before the end.
-        Some(response) => drop(stream.write_all(&response).await),
+        Some(response) => {
+            let _ = stream.write_all(&response).await;
+            let _ = stream.flush().await;
+        }
         // Until the other side hangs up.
         None => while stream.read_u8().await.is_ok() {},
     }
