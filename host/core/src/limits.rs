@@ -293,7 +293,8 @@ mod tests {
         let digits = |number: u32| {
             let plain = number.to_string();
             let ends = plain.len() % 3;
-            let comma = |(at, digit): (usize, char)| (at > 0 && at % 3 == ends).then_some(',').into_iter().chain([digit]);
+            let comma =
+                |(at, digit): (usize, char)| (at > 0 && at % 3 == ends).then_some(',').into_iter().chain([digit]);
             plain.chars().enumerate().flat_map(comma).collect::<String>()
         };
         for limit in Limit::ALL {

@@ -47,9 +47,9 @@ struct Inner {
     tls: Arc<Tls>,
     teller: mpsc::Sender<RefusedUse>,
     refusals: Mutex<Option<mpsc::Receiver<RefusedUse>>>,
-    runtime: Option<Runtime>,
-    slow: Option<Runtime>,
-    rehearsals: Option<Runtime>,
+    runtime: Threads,
+    slow: Threads,
+    rehearsals: Threads,
     _ticker: Ticker,
 }
 
@@ -120,10 +120,20 @@ impl Drop for InUse {
     }
 }
 
-impl Drop for Inner {
+/// Threads that guests run on. They don't end in place: the last copy of the host, or what was begun of one that can't
+/// start, may be dropped on an async thread, which must not block.
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    #[allow(clippy::expect_used, reason = "taken only in drop")]
+    fn handle(&self) -> &Handle {
+        self.0.as_ref().map(Runtime::handle).expect("the runtime is there until it is dropped")
+    }
+}
+
+impl Drop for Threads {
     fn drop(&mut self) {
-        // Not in place: the last copy may be dropped on an async thread, which must not block.
-        for runtime in [self.runtime.take(), self.slow.take(), self.rehearsals.take()].into_iter().flatten() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }
@@ -145,7 +155,7 @@ impl PluginHost {
             .enable_all()
             .build()
             .map_err(HostError::Thread)?;
-        let slow = engine::slow_threads()?;
+        let (runtime, slow) = (Threads(Some(runtime)), Threads(Some(engine::slow_threads()?)));
         let (teller, refusals) = mpsc::channel(MAX_UNTOLD);
         Ok(Self(Arc::new(Inner {
             capacity,
@@ -153,7 +163,7 @@ impl PluginHost {
             versions: Mutex::default(),
             flow_slots: Arc::new(Semaphore::new(capacity.flow_instances as usize)),
             flow_memory: Arc::default(),
-            slow_lane: Arc::new(SlowLane::new(slow.metrics().num_workers())),
+            slow_lane: Arc::new(SlowLane::new(slow.handle().metrics().num_workers())),
             rehearsal_slots: Arc::new(Semaphore::new(engine::REHEARSALS)),
             workshop: Workshop::new(&engine, &settings)?,
             compile_turn: Arc::new(Semaphore::new(1)),
@@ -161,9 +171,9 @@ impl PluginHost {
             tls: Arc::new(Tls::new(settings.egress_ca_file.as_deref())?),
             teller,
             refusals: Mutex::new(Some(refusals)),
-            runtime: Some(runtime),
-            slow: Some(slow),
-            rehearsals: Some(engine::rehearsal_threads()?),
+            runtime,
+            slow,
+            rehearsals: Threads(Some(engine::rehearsal_threads()?)),
             _ticker: Ticker::start(&engine)?,
             engine,
             settings,
@@ -319,18 +329,15 @@ impl Inner {
         versions.loaded.get(&version).cloned().into_iter().chain(draining).collect()
     }
 
-    #[allow(clippy::expect_used, reason = "taken only in drop")]
     fn runtime(&self) -> &Handle {
-        self.runtime.as_ref().map(Runtime::handle).expect("the runtime is there until the host is dropped")
+        self.runtime.handle()
     }
 
     fn places(&self) -> Places {
-        let or_guests =
-            |runtime: &Option<Runtime>| runtime.as_ref().map_or_else(|| self.runtime(), Runtime::handle).clone();
         Places {
             guests: self.runtime().clone(),
-            slow: or_guests(&self.slow),
-            rehearsals: or_guests(&self.rehearsals),
+            slow: self.slow.handle().clone(),
+            rehearsals: self.rehearsals.handle().clone(),
             flow_slots: Arc::clone(&self.flow_slots),
             rehearsal_slots: Arc::clone(&self.rehearsal_slots),
         }

@@ -4,7 +4,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use cordboard_trial::{Centre, HostOptions, RECEPTION, SUPPORT, Wire};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,9 @@ const SOON: Duration = Duration::from_secs(30);
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Result<Authority> {
+fn authority(name: &str) -> Result<Authority> {
     let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
 }
@@ -61,7 +62,7 @@ fn ask_at(centre: &Centre, digest: &Value, port: u16) -> Result<()> {
 
 #[test]
 fn a_directory_behind_tls_is_asked_if_its_certificate_is_of_an_authority_that_counts() -> Result<()> {
-    let (ours, theirs) = (authority()?, authority()?);
+    let (ours, theirs) = (authority("ours")?, authority("theirs")?);
     let folder = tempfile::TempDir::new()?;
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, ours.pem())?;

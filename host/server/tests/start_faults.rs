@@ -36,6 +36,8 @@ fn a_wrong_configuration_is_told_with_line_and_key() -> Result<()> {
     refused(&folder, &format!("{data}[sip]\nbind = \"nowhere\"\n"), &["line 3", "nowhere"])?;
     refused(&folder, &format!("{data}[sip]\ncalls_per_second = 0\n"), &["sip.calls_per_second is 0"])?;
     refused(&folder, &format!("{data}[sip\n"), &["c.toml", "line 2"])?;
+    let authorities = format!("{data}[plugins]\negress_ca_file = \"/nowhere/ca.pem\"\n");
+    refused(&folder, &authorities, &["egress_ca_file", "/nowhere/ca.pem"])?;
     let missing = serve(&folder.path().join("missing.toml"))?;
     let text = String::from_utf8_lossy(&missing.stderr);
     ensure!(missing.status.code() == Some(1) && text.contains("missing.toml"), "{text}");

@@ -5,7 +5,7 @@ use crate::common::{granted, host_with, spec_with_egress, version};
 use cordboard_core::flow::{LookupError, Profile};
 use cordboard_core::ids::Version;
 use cordboard_plugin::{EgressBounds, EgressRule, Grants, HostError, LoadSpec, PluginConfig, PluginHost, Scheme};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +26,9 @@ struct Authority {
 }
 
 impl Authority {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let folder = TempDir::new().unwrap();
@@ -105,7 +106,7 @@ fn unavailable(found: Found, why: &str) {
 
 #[tokio::test]
 async fn who_has_a_certificate_for_the_name_is_asked() {
-    let authority = Authority::new();
+    let authority = Authority::new("ours");
     let (named, numbered) = (authority.bank("localhost").await, authority.bank("127.0.0.1").await);
     let rules = [rule(Scheme::Https, "localhost", named.port), rule(Scheme::Https, "127.0.0.1", numbered.port)];
     let (host, probe) = directory(Some(authority.file()), &rules).await;
@@ -126,11 +127,11 @@ async fn who_has_a_certificate_for_the_name_is_asked() {
 
 #[tokio::test]
 async fn what_holds_for_http_holds_for_https() {
-    let authority = Authority::new();
+    let authority = Authority::new("ours");
     let web = authority.bank("localhost").await;
     let (host, version) = directory(Some(authority.file()), &[rule(Scheme::Https, "localhost", web.port)]).await;
     let place = format!("localhost:{}", web.port);
-    unavailable(ask(&host, version, "https", &format!("{place}/huge")).await, "HttpResponseBodySize");
+    unavailable(ask(&host, version, "https", &format!("{place}/huge")).await, "body size exceeds");
     unavailable(ask(&host, version, "https", &format!("{place}/elsewhere")).await, "status 302");
     unavailable(ask(&host, version, "https", &format!("{place}/cut")).await, "broke off");
     assert_eq!(web.requests(), 3);
@@ -143,10 +144,12 @@ async fn what_holds_for_http_holds_for_https() {
 
 #[tokio::test]
 async fn a_certificate_that_does_not_count_is_refused_and_told() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
+    let (authority, stranger) = (Authority::new("ours"), Authority::new("theirs"));
     let expired = |params: &mut CertificateParams| params.not_after = rcgen::date_time_ymd(2020, 1, 1);
     for (server, why) in [
         (stranger.server("localhost", |_| ()), "UnknownIssuer"),
+        // It only says that it is of the same authority.
+        (Authority::new("ours").server("localhost", |_| ()), "BadSignature"),
         (authority.server("crm.example", |_| ()), "not valid for name"),
         (authority.server("localhost", expired), "expired"),
     ] {
@@ -165,7 +168,7 @@ async fn a_certificate_that_does_not_count_is_refused_and_told() {
 
 #[tokio::test]
 async fn without_the_operators_file_only_the_systems_authorities_count() {
-    let authority = Authority::new();
+    let authority = Authority::new("ours");
     let web = authority.bank("localhost").await;
     let (host, version) = directory(None, &[rule(Scheme::Https, "localhost", web.port)]).await;
     unavailable(ask(&host, version, "https", &format!("localhost:{}/1001", web.port)).await, "TlsCertificateError");
@@ -196,7 +199,7 @@ async fn who_talks_something_else_is_told_from_who_cannot_be_trusted() {
         unavailable(ask(&host, version, "https", &format!("127.0.0.1:{port}/1001")).await, why);
         gone.await.unwrap();
     }
-    let authority = Authority::new();
+    let authority = Authority::new("ours");
     let web = authority.bank("127.0.0.1").await;
     let (host, version) = directory(Some(authority.file()), &[rule(Scheme::Http, "127.0.0.1", web.port)]).await;
     unavailable(ask(&host, version, "get", &format!("127.0.0.1:{}/1001", web.port)).await, "");
@@ -214,8 +217,8 @@ async fn a_handshake_that_never_ends_is_given_up() {
     gone.await.unwrap();
 }
 
-#[test]
-fn a_file_without_authorities_is_refused_at_the_start() {
+#[tokio::test]
+async fn a_file_without_authorities_is_refused_at_the_start() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("ca.pem");
     for content in
