@@ -3,7 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 
 use anyhow::{Context as _, Result, ensure};
-use cordboard_trial::{Centre, HostOptions, Wire, binary, plugin};
+use cordboard_trial::{Centre, HostOptions, RECEPTION, Wire, binary, plugin};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -182,5 +182,45 @@ fn dialers_and_inspectors_are_uploaded_and_deployed() -> Result<()> {
     }
     let centre = centre.restart()?;
     ensure!(centre.api.get("/v1/deployments/dialer")?["failure"] == Value::Null, "it is loaded again");
+    Ok(())
+}
+
+#[test]
+fn limits_are_set_at_the_deployment_are_part_of_the_version_and_hold() -> Result<()> {
+    let centre = Centre::ready()?;
+    let api = &centre.api;
+    let plain = api.get("/v1/deployments/reception")?;
+    let body = |limits: Value| json!({ "plugin": plain["plugin"], "config": plain["config"], "limits": limits });
+    for (limits, expected) in [
+        (json!({ "max_tables": 41 }), "out-of-bounds"),
+        (json!({ "memory_mib": 65 }), "out-of-bounds"),
+        (json!({ "max_tables": 0 }), "trial-failed"),
+    ] {
+        let got = code(api.try_put("/v1/deployments/reception", &body(limits))?);
+        ensure!(got == expected, "{got}, expected {expected}");
+    }
+    let tight = api.put("/v1/deployments/reception", body(json!({ "max_calls": 2 })))?;
+    ensure!(tight["version"] != plain["version"], "rule 1: limits are part of the version");
+    ensure!(tight["limits"]["max_calls"] == 2 && tight["limits"]["max_handles"] == Value::Null, "{tight}");
+    let in_force = &tight["limits_in_force"];
+    ensure!(in_force["max_calls"] == 2 && in_force["max_handles"] == 256 && in_force["memory_mib"] == 64, "{tight}");
+    let mut events = centre.events()?;
+    let wire = Wire::open(centre.host.sip(), "+15550001")?;
+    let mut call = wire.call(RECEPTION)?;
+    call.answered(SOON)?;
+    let contact = events.call_of("+15550001", SOON)?;
+    // The flow hears of it, and gives up: that is its own decision, and no reason to ask its predecessor.
+    let told = events.wait_for("contact.stepped-down", &contact, SOON)?;
+    ensure!(told.text("/reason").contains("2 host calls were made"), "{}", told.event);
+    events.wait_for("contact.queued", &contact, SOON)?;
+    call.hang_up()?;
+    let record = centre.record(&contact)?;
+    ensure!(record["versions"] == json!([tight["version"]]), "{record}");
+
+    let centre = centre.restart()?;
+    let kept = centre.api.get("/v1/deployments/reception")?;
+    ensure!(kept["version"] == tight["version"] && kept["limits"] == tight["limits"], "{kept}");
+    let usual = centre.api.put("/v1/deployments/reception", body(json!({ "max_calls": 10_000 })))?;
+    ensure!(usual["version"] == plain["version"], "a default is as good as nothing");
     Ok(())
 }
