@@ -32,10 +32,11 @@ impl Web {
                 tokio::spawn(async move {
                     match tls {
                         None => serve(stream, &counted, |path| respond(path)).await,
-                        Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => serve(stream, &counted, |path| respond(path)).await,
-                            Err(_) => (),
-                        },
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, &counted, |path| respond(path)).await;
+                            }
+                        }
                     }
                 });
             }
