@@ -114,14 +114,17 @@ impl Gate {
         self.state().stopped.take()
     }
 
-    /// Keeps an instance that nobody drives. Gives it back if the run was cancelled.
-    pub(crate) fn park(&self, instance: Instance) -> Result<(), Instance> {
+    /// Keeps an instance that nobody drives. False if the run was cancelled: then it is gone.
+    pub(crate) fn park(&self, instance: Instance) -> bool {
         let mut state = self.state();
-        if state.cancelled {
-            return Err(instance);
+        if !state.cancelled {
+            state.parked = Some(instance);
+            return true;
         }
-        state.parked = Some(instance);
-        Ok(())
+        // Giving its memory back may take a while.
+        drop(state);
+        drop(instance);
+        false
     }
 
     /// Takes the parked instance, for `drive` to drive from now on.
@@ -141,7 +144,10 @@ impl Gate {
         let mut state = self.state();
         if !state.cancelled {
             state.task = Some(drive(instance));
+            return;
         }
+        drop(state);
+        drop(instance);
     }
 
     /// Answers the open call; false if there is none.

@@ -272,7 +272,7 @@ async fn drive_rehearsal(mut instance: Instance) {
     });
     match stopped.await {
         Ok(Stop { entry, request, substituted }) => {
-            if seat.gate.park(instance).is_ok() {
+            if seat.gate.park(instance) {
                 let agreed = Rehearsal::Agreed { entry, request };
                 seat.rehearsed(agreed, (entry, substituted)).await;
             }

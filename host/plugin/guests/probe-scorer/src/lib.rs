@@ -81,7 +81,6 @@ impl bindings::exports::cordboard::scorer::guest::Guest for Probe {
     }
 }
 
-#[allow(clippy::panic, reason = "what it is for")]
 fn spin() -> ! {
     let mut turns = 0_u64;
     loop {
@@ -89,6 +88,7 @@ fn spin() -> ! {
     }
 }
 
+#[allow(clippy::panic, reason = "what it is for")]
 fn trap() {
     panic!("a probe traps")
 }
