@@ -80,7 +80,7 @@ impl Limit {
             Limit::MaxCpuMs => {
                 rule("max_cpu_ms", 60_000, (1, 3_600_000), "CPU time of one run of a flow, or of one look-up, in ms.")
             }
-            Limit::MaxCalls => rule("max_calls", 10_000, (1, 100_000), "Host calls of one run of a flow."),
+            Limit::MaxCalls => rule("max_calls", 10_000, (1, 10_000), "Host calls of one run of a flow."),
             Limit::CallsPerSecond => {
                 let about = "Host calls a second; a flow that is faster is slowed down.";
                 rule("calls_per_second", 100, (1, 10_000), about)
