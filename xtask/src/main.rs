@@ -71,7 +71,7 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         "plugins" => {
             plugins::run(&tree)?;
             if options.contains(&"--python") {
-                python::run(&tree)?;
+                python::run(&tree, "or leave out --python")?;
             }
         }
         "bench" => bench::run(&tree)?,

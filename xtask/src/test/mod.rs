@@ -89,7 +89,11 @@ pub(crate) fn run(tree: &Tree, options: &Options) -> Result<ExitCode> {
 fn all(tree: &Tree, options: &Options) -> Result<Tally> {
     process::phase("foreign phones", || unless(options.without_peers, "--without-peers", peers::provide))?;
     process::phase("plugins", || plugins::run(tree))?;
-    process::phase("plugins in Python", || unless(options.without_python, "--without-python", || python::run(tree)))?;
+    process::phase("plugins in Python", || {
+        unless(options.without_python, "--without-python", || {
+            python::run(tree, "or test less: cargo xtask test --without-python")
+        })
+    })?;
     process::phase("programs", || tree.build())?;
     // What comes first fails first, but the tests are run all the same: one run tells everything.
     let document = process::phase("openapi", || openapi::compare(tree));
