@@ -117,6 +117,7 @@ async fn score_all(ready: &mut Ready<ScorerWorld>, mut input: ScoreInput) -> Res
         });
         let scores = scored.await?.map_err(|error| AskError::Refused(score_error(error)))?;
         rows.push(agreed.plan.row(scores, &input)?);
+        ready.give_way().await;
     }
     Ok(Scored { part_names: Arc::clone(&agreed.plan.parts), rows })
 }

@@ -29,6 +29,8 @@ use wasmtime::{Engine, Store};
 const WAITING_PER_INSTANCE: usize = 32;
 /// CPU time of calls that were over at once, in microseconds.
 const QUICK_US: u64 = 300;
+/// CPU time after which calls give way, in microseconds.
+const SLICE_US: u64 = 800;
 
 /// What every store of a version is made of, whatever its world.
 pub(crate) struct Terms {
@@ -40,8 +42,8 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// A store; one that is kept between calls has no bound on its CPU time in all. Its journal clock stands at the epoch and its random numbers are always the same: worlds that see the
-    /// machine's are linked to those instead.
+    /// A store; one that is kept between calls has no bound on its CPU time in all. Its journal clock stands at the
+    /// epoch and its random numbers are always the same: worlds that see the machine's are linked to those instead.
     pub(crate) fn store<R: Send + 'static>(&self, role: R, max_cpu_ms: Option<u32>) -> Store<Guest<R>> {
         let birth = Birth {
             limits: self.limits,
@@ -100,6 +102,8 @@ pub(crate) struct Ready<W: Askable> {
     pub(crate) instance: Arc<W::Instance>,
     offer: W::Offer,
     step_cpu_ms: u32,
+    /// CPU time up to the latest moment at which it gave way, in microseconds.
+    gave_way_us: u64,
 }
 
 impl<W: Askable> Asked<W> {
@@ -128,8 +132,8 @@ impl<W: Askable> Asked<W> {
     /// The instance is kept only if all went well.
     ///
     /// The way to another thread and back costs more than most decisions. So where the latest call was over at once, the
-    /// next one of a world without I/O begins in place; if it isn't over within a slice, about a millisecond, it goes on
-    /// over there, and so do the next ones until one is quick again.
+    /// next one of a world without I/O begins in place; if it isn't over within a slice or two, some two milliseconds, it
+    /// goes on over there, and so do the next ones until one is quick again.
     pub(crate) async fn ask<T: Send + 'static>(
         self: Arc<Self>,
         runtime: &Handle,
@@ -150,6 +154,7 @@ impl<W: Askable> Asked<W> {
         let mut answering = Box::pin(async move {
             let mut ready = asked.ready(offer).await?;
             let before_us = ready.cpu_us();
+            ready.gave_way_us = before_us;
             let answer = calls(&mut ready).await?;
             asked.quick.store(ready.cpu_us().saturating_sub(before_us) < QUICK_US, Relaxed);
             let mut idle = asked.idle();
@@ -188,13 +193,22 @@ impl<W: Askable> Asked<W> {
         let meter = Arc::clone(&store.data().meter);
         let began = metered(meter, self.world.begin(&mut store, &offer)).await;
         let instance = began.map_err(|error| failed(&store, &error, step_cpu_ms))?.map_err(AskError::Configure)?;
-        Ok(Ready { store, instance: Arc::new(instance), offer, step_cpu_ms })
+        Ok(Ready { store, instance: Arc::new(instance), offer, step_cpu_ms, gave_way_us: 0 })
     }
 }
 
 impl<W: Askable> Ready<W> {
     fn cpu_us(&self) -> u64 {
         self.store.data().meter.cpu_us()
+    }
+
+    /// Between calls: gives way to others if they took a slice. Within a call the guest itself does.
+    pub(crate) async fn give_way(&mut self) {
+        let used_us = self.cpu_us();
+        if used_us.saturating_sub(self.gave_way_us) >= SLICE_US {
+            self.gave_way_us = used_us;
+            tokio::task::yield_now().await;
+        }
     }
 
     /// One call, with the CPU time of one step.

@@ -103,6 +103,22 @@ async fn a_decision_that_takes_long_takes_no_time_of_who_asked() {
 }
 
 #[tokio::test]
+async fn many_contacts_take_no_more_time_of_who_asked_than_a_few() {
+    let (host, version) = scorer("busy").await;
+    let many = ScoreInput { contacts: vec![vec![1.0, 2.0]; 500], ..input() };
+    let mut own_ms = 0;
+    for _ in 0..3 {
+        // One is quick, so that the many begin in place.
+        let one = ScoreInput { contacts: vec![vec![1.0, 2.0]], ..input() };
+        assert_eq!(host.score(version, one).await.unwrap().rows.len(), 1);
+        let before_ms = thread_cpu_ms();
+        assert_eq!(host.score(version, many.clone()).await.unwrap().rows.len(), 500);
+        own_ms += thread_cpu_ms() - before_ms;
+    }
+    assert!(own_ms < 30, "{own_ms} ms of 1,500 contacts of some tens of microseconds");
+}
+
+#[tokio::test]
 async fn a_scorer_that_cannot_be_configured_says_why() {
     for (behaviour, expect) in [("unconfigurable", "`x`"), ("unknown-column", "`nowhere`")] {
         let Err(AskError::Configure(text)) = scored(behaviour).await else { panic!("{behaviour}") };

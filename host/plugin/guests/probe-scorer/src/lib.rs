@@ -66,6 +66,8 @@ impl bindings::exports::cordboard::scorer::guest::Guest for Probe {
                 "rows" => rows.push(Score::Refuse),
                 "trap" => trap(),
                 "slow" => spin(),
+                // Some tens of microseconds.
+                "busy" => drop((0..50_000_u32).fold(0_u32, |sum, number| std::hint::black_box(sum ^ number))),
                 "slow-later" if state.decisions > 4 => spin(),
                 "refuse" => return Err(ScoreError::Other("not today".into())),
                 "parts" => return Ok(Scores { rows, parts: vec![1.0] }),
