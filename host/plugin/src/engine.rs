@@ -9,24 +9,24 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
-/// Bounds of one component; the largest guests seen (Python with native modules) have 35 core instances and 20 tables. Plain
-/// Python has 14 and 2, Rust 3 and 2.
+/// Bounds of one component; the largest guests seen (Python with native modules) have 35 core instances and 20 tables.
+/// Plain Python has 14 and 2, Rust 3 and 2.
 pub(crate) const MAX_CORE_INSTANCES: u32 = Limit::MaxCoreInstances.rule().max;
 pub(crate) const MAX_TABLES: u32 = Limit::MaxTables.rule().max;
 pub(crate) const MAX_MEMORIES: u32 = 4;
 /// Elements of one table, in the pool.
 pub(crate) const MAX_TABLE_ELEMENTS: u32 = Limit::MaxTableElements.rule().max;
 
-/// Tables that each instance finds in the pool, if all are taken: as many as the largest guests seen have. One that nobody
-/// uses is address space and nothing else.
+/// Tables that each instance finds in the pool, if all are taken: as many as the largest guests seen have. One that
+/// nobody uses is address space and nothing else.
 const TABLES_PER_INSTANCE: u32 = 20;
 
 /// Instances of scorers, crm plugins and trials that have their own room beside the flows'.
 const RESERVED_INSTANCES: u32 = 128;
 /// Rehearsals at once, of those.
 pub(crate) const REHEARSALS: usize = 32;
-/// Memory mappings that an instance takes, measured with parked flows in Rust and Python (4, and 2 for its stack), with some
-/// reserve for guests of more memories; and what the process needs besides.
+/// Memory mappings that an instance takes, measured with parked flows in Rust and Python (4, and 2 for its stack), with
+/// some reserve for guests of more memories; and what the process needs besides.
 const MAPPINGS_PER_INSTANCE: u64 = 12;
 const OTHER_MAPPINGS: u64 = 4000;
 /// The kernel's default, where it can't be read.
@@ -141,9 +141,9 @@ fn pool(settings: &PluginConfig, capacity: Capacity) -> PoolingAllocationConfig 
         .max_memories_per_component(MAX_MEMORIES)
         .table_elements(MAX_TABLE_ELEMENTS as usize)
         .max_memory_size(usize::try_from(settings.max_memory_bytes).unwrap_or(usize::MAX))
-        // What an instance leaves is given back to the system, all of it: a flow that sleeps costs nothing. (Keeping the pages
-        // that were written to, by a scan of the page map, overlooks those that were swapped out, and the next instance would
-        // find them.)
+        // What an instance leaves is given back to the system, all of it: a flow that sleeps costs nothing. (Keeping the
+        // pages that were written to, by a scan of the page map, overlooks those that were swapped out, and the next
+        // instance would find them.)
         .linear_memory_keep_resident(0)
         .table_keep_resident(0)
         .max_unused_warm_slots(64);

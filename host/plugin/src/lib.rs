@@ -2,9 +2,9 @@
 //! names wasmtime.
 //!
 //! [`PluginHost`] verifies and loads components, runs flows (one store a contact), asks scorers, dialers and inspectors,
-//! and looks people up through crm plugins. Guests run on a runtime of their own, so that one that loops can delay only other guests, and
-//! those by no more than a slice of a millisecond. What a guest may use is stated in [`Limits`]; whatever it does, its
-//! run ends with a [`RunEnd`](cordboard_core::flow::RunEnd), never with the process.
+//! and looks people up through crm plugins. Guests run on runtimes of their own, those whose step takes long on niced
+//! threads, so that one that loops can delay only other guests, and those by no more than some milliseconds. What a guest
+//! may use is stated in [`Limits`]; whatever it does, its run ends with a [`RunEnd`](cordboard_core::flow::RunEnd), never with the process.
 
 mod asked;
 mod bindings;

@@ -25,9 +25,9 @@ const RESERVED_PER_THREAD_BYTES: u64 = 160 << 20;
 const MAX_FILES: u64 = 32;
 const MAX_THREADS: u64 = 256;
 
-/// Checks or compiles one component: what [`Compiler::Child`](crate::Compiler::Child) starts has to call this first, with its
-/// standard input and output, and end with what it gives. It lowers its own priority, limits its own CPU time, memory
-/// and files, and ends at once when its input is closed: whoever ordered is gone, killed or not.
+/// Checks or compiles one component: what [`Compiler::Child`](crate::Compiler::Child) starts has to call this first,
+/// with its standard input and output, and end with what it gives. It lowers its own priority, limits its own CPU time,
+/// memory and files, and ends at once when its input is closed: whoever ordered is gone, killed or not.
 ///
 /// Nothing else may be running in the process: its limits are the process's.
 pub fn compile_child(mut order: impl Read + Send + 'static, mut answer: impl Write) -> ExitCode {

@@ -24,8 +24,8 @@ pub(crate) struct Bounds {
     pub(crate) artefact_bytes: usize,
 }
 
-/// Has an order carried out in a child process. It is killed when its time is over, when it says more than it may, and when this
-/// future is dropped.
+/// Has an order carried out in a child process. It is killed when its time is over, when it says more than it may, and
+/// when this future is dropped.
 pub(crate) async fn compile(
     program: &Path,
     args: &[String],

@@ -156,13 +156,13 @@ impl Gate {
         self.state().open.take().map(|waiting| drop(waiting.send(wake))).is_some()
     }
 
-    /// Who drives it. Ended at once if the run was cancelled before.
+    /// Who drives it, unless it was handed on already. Ended at once if the run was cancelled before.
     pub(crate) fn driven_by(&self, task: AbortHandle) {
         let mut state = self.state();
         if state.cancelled {
             task.abort();
         }
-        state.task = Some(task);
+        state.task.get_or_insert(task);
     }
 
     /// Nothing is sent any more. Gives the instance that nobody drives, to be dropped where that may take its time.

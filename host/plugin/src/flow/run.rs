@@ -51,6 +51,8 @@ pub(crate) struct Program {
 pub(crate) struct Instance {
     future: Pin<Box<dyn Future<Output = Option<Over>> + Send>>,
     place: Option<OwnedSemaphorePermit>,
+    /// Live, it still waits for a place among the flows.
+    waits: bool,
     seat: Seat,
     places: Places,
     crowd: Arc<Crowd>,
@@ -106,7 +108,7 @@ pub(crate) fn spawn(
         };
         let crowd = Arc::clone(&program.crowd);
         let future = future(program, start, Mode::Live, &seat);
-        drive(Instance { future, place: Some(place), seat, places, crowd, _version: version }).await;
+        drive(Instance { future, place: Some(place), waits: false, seat, places, crowd, _version: version }).await;
     });
     handle.gate.driven_by(task.abort_handle());
     handle
@@ -129,7 +131,8 @@ pub(crate) fn spawn_rehearsal(
         let Ok(place) = slots.acquire_owned().await else { return };
         let crowd = Arc::clone(&program.crowd);
         let future = future(program, start, Mode::Rehearsal, &seat);
-        drive_rehearsal(Instance { future, place: Some(place), seat, places, crowd, _version: version }).await;
+        drive_rehearsal(Instance { future, place: Some(place), waits: false, seat, places, crowd, _version: version })
+            .await;
     });
     handle.gate.driven_by(task.abort_handle());
     handle
@@ -143,20 +146,27 @@ pub(super) fn rehearse(places: &Places, instance: Instance) -> AbortHandle {
 /// A rehearsal that agreed is driven as a live run. It keeps its place among the rehearsals until there is one among
 /// the flows: the instance before it may not be gone yet.
 pub(super) fn go_live(places: &Places, mut instance: Instance) -> AbortHandle {
+    instance.waits = true;
     let slots = Arc::clone(&places.flow_slots);
     let task = places.guests.spawn(async move {
+        let gate = Arc::clone(&instance.seat.gate);
         let mut place = Box::pin(slots.acquire_owned());
         let over = poll_fn(|context| {
             if let Poll::Ready(over) = instance.future.as_mut().poll(context) {
                 return Poll::Ready(Some(over));
             }
+            if gate.meter().is_some_and(|meter| meter.takes_long()) {
+                return Poll::Ready(None);
+            }
             place.as_mut().poll(context).map(|place| {
                 instance.place = place.ok();
+                instance.waits = false;
                 None
             })
         });
         match over.await {
             Some(over) => instance.gone().over(over).await,
+            None if instance.waits => slow_down(instance),
             None => drive(instance).await,
         }
     });
@@ -223,24 +233,28 @@ async fn drive(mut instance: Instance) {
         }
         match instance.future.as_mut().poll(context) {
             Poll::Ready(over) => Poll::Ready(Some(over)),
-            Poll::Pending if is(Meter::takes_long) => Poll::Ready(None),
             Poll::Pending => {
                 heard = is(Meter::resting);
-                Poll::Pending
+                if !heard && is(Meter::takes_long) { Poll::Ready(None) } else { Poll::Pending }
             }
         }
     });
     match over.await {
         Some(over) => instance.gone().over(over).await,
-        None => gate.hand_over(instance, |instance| {
-            let slow = instance.places.slow.clone();
-            slow.spawn(drive_slowly(instance)).abort_handle()
-        }),
+        None => slow_down(instance),
     }
 }
 
-/// Drives a live instance to the end of a step that takes long; then it goes on among the others. Boxed, since each of the
-/// two starts the other.
+fn slow_down(instance: Instance) {
+    let gate = Arc::clone(&instance.seat.gate);
+    gate.hand_over(instance, |instance| {
+        let slow = instance.places.slow.clone();
+        slow.spawn(drive_slowly(instance)).abort_handle()
+    });
+}
+
+/// Drives a live instance to the end of a step that takes long; then it goes on among the others. Boxed, since each of
+/// the two starts the other.
 fn drive_slowly(mut instance: Instance) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         let gate = Arc::clone(&instance.seat.gate);
@@ -251,9 +265,17 @@ fn drive_slowly(mut instance: Instance) -> Pin<Box<dyn Future<Output = ()> + Sen
             Poll::Pending => Poll::Pending,
         });
         let Some(over) = over.await else {
+            // It may have been woken for something else than its answer, and counts no more among those that take long.
+            if let Some(meter) = gate.meter() {
+                meter.rests();
+            }
             return gate.hand_over(instance, |instance| {
-                let guests = instance.places.guests.clone();
-                guests.spawn(drive(instance)).abort_handle()
+                let places = instance.places.clone();
+                if instance.waits {
+                    go_live(&places, instance)
+                } else {
+                    places.guests.spawn(drive(instance)).abort_handle()
+                }
             });
         };
         // Giving its memory back is part of its turn.
@@ -341,6 +363,8 @@ async fn perform(
     }
     gate.metered_by(Arc::clone(&meter));
     let end = metered(Arc::clone(&meter), run(program, &mut store)).await;
+    // The handle may keep the meter: it takes nobody's time any more.
+    meter.rests();
     store.data().log.finish();
     let cost =
         RunCost { cpu_us: meter.cpu_us(), steps: meter.steps(), peak_memory_bytes: store.data().peak_memory_bytes() };

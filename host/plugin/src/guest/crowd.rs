@@ -21,6 +21,9 @@ const CROWD_CPU_MS: u32 = 200;
 const SUSPECT: u32 = 2;
 /// Such a pause, in milliseconds.
 const PAUSE_MS: u64 = 1000;
+/// After so long the failures are counted anew all the same, in milliseconds: one a second must not take a version from
+/// everybody, nor may steps that fail only since they have so little time.
+const SERIES_MS: u64 = 5000;
 
 /// The threads for steps that take long, and how many versions have such.
 #[derive(Debug)]
@@ -51,14 +54,16 @@ pub(crate) struct Crowd {
     taking_long: AtomicU32,
     /// Runs that failed with no pause between.
     failures: AtomicU32,
+    /// The first of them, and the latest.
+    series_ms: AtomicU64,
     failed_ms: AtomicU64,
 }
 
 impl Crowd {
     pub(crate) fn new(lane: Arc<SlowLane>) -> Self {
         let turns = Arc::new(Semaphore::new(lane.threads as usize));
-        let (taking_long, failures, failed_ms) = Default::default();
-        Self { lane, turns, taking_long, failures, failed_ms }
+        let (taking_long, failures, series_ms, failed_ms) = Default::default();
+        Self { lane, turns, taking_long, failures, series_ms, failed_ms }
     }
 
     pub(super) fn enter(&self) {
@@ -76,16 +81,20 @@ impl Crowd {
     /// A run of it failed.
     pub(crate) fn failed(&self) {
         let now_ms = self.lane.now_ms();
-        if now_ms.saturating_sub(self.failed_ms.swap(now_ms, Relaxed)) > PAUSE_MS {
+        if self.failures() == 0 {
             self.failures.store(0, Relaxed);
+            self.series_ms.store(now_ms, Relaxed);
         }
+        self.failed_ms.store(now_ms, Relaxed);
         self.failures.fetch_add(1, Relaxed);
     }
 
     /// Failures with no pause since.
     fn failures(&self) -> u32 {
-        let paused = self.lane.now_ms().saturating_sub(self.failed_ms.load(Relaxed)) > PAUSE_MS;
-        if paused { 0 } else { self.failures.load(Relaxed) }
+        let now_ms = self.lane.now_ms();
+        let longer = |since: &AtomicU64, ms: u64| now_ms.saturating_sub(since.load(Relaxed)) > ms;
+        let over = longer(&self.failed_ms, PAUSE_MS) || longer(&self.series_ms, SERIES_MS);
+        if over { 0 } else { self.failures.load(Relaxed) }
     }
 
     /// What one may take now, of what it may where there is a thread for each: a step, or a replay of so many.
@@ -153,11 +162,27 @@ mod tests {
         assert!(!crowd.suspect(), "one may fail");
         crowd.failed();
         assert!(crowd.suspect());
-        crowd.failed_ms.store(crowd.lane.now_ms(), Relaxed);
-        let began = crowd.lane.began.checked_sub(std::time::Duration::from_millis(PAUSE_MS + 1)).unwrap();
-        let later = Crowd { lane: Arc::new(SlowLane { began, ..SlowLane::new(2) }), ..crowd };
+        let later = after(crowd, PAUSE_MS + 1);
         assert!(!later.suspect(), "after a pause it is forgotten");
         later.failed();
         assert!(!later.suspect());
+    }
+
+    /// The same crowd, when so much more time has passed.
+    fn after(crowd: Crowd, ms: u64) -> Crowd {
+        let began = crowd.lane.began.checked_sub(std::time::Duration::from_millis(ms)).unwrap();
+        Crowd { lane: Arc::new(SlowLane { began, ..SlowLane::new(2) }), ..crowd }
+    }
+
+    #[test]
+    fn a_failure_a_second_does_not_add_up_for_ever() {
+        let mut crowd = Crowd::new(Arc::new(SlowLane::new(2)));
+        let mut most = 0;
+        for _ in 0..60 {
+            crowd.failed();
+            most = most.max(crowd.failures());
+            crowd = after(crowd, PAUSE_MS - 100);
+        }
+        assert!((2..=7).contains(&most), "{most}");
     }
 }

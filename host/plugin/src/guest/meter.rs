@@ -194,7 +194,8 @@ impl Meter {
             return Err(Exceeded::Run(CpuSpent(max)));
         }
         // Among those whose steps are short nobody gives way: whoever takes long is elsewhere soon.
-        let gives_way = self.crowd.get().is_none() || self.takes_long();
+        let replays = self.replay_cpu_ms.load(Relaxed) > 0;
+        let gives_way = self.crowd.get().is_none() || self.takes_long() || replays;
         Ok(if gives_way && self.used_in_poll_ns() >= SLICE_NS { Slice::Used } else { Slice::Left })
     }
 
