@@ -154,8 +154,12 @@ impl Centre for Fake {
             return Err(Refusal::Invalid { code: "not-a-component", detail: "it isn't WebAssembly".into() });
         }
         let mut plugin = samples::plugin(&component);
-        plugin.manifest = manifest.map(|manifest| serde_json::from_slice(&manifest).unwrap());
-        plugin.name = name.or(plugin.manifest.as_ref().map(|manifest| manifest["name"].as_str().unwrap().to_owned()));
+        let manifest: Option<serde_json::Value> = manifest
+            .map(|text| serde_json::from_slice(&text))
+            .transpose()
+            .map_err(|error| Refusal::Invalid { code: "invalid-manifest", detail: error.to_string() })?;
+        plugin.name = name.or(manifest.as_ref().and_then(|manifest| Some(manifest["name"].as_str()?.to_owned())));
+        plugin.manifest = manifest;
         plugin.signed_by = signature.map(|key| Signer { name: "us".into(), key: String::from_utf8_lossy(&key).into() });
         let mut state = self.state.lock().unwrap();
         state.plugins.retain(|known| known.digest != plugin.digest);

@@ -224,8 +224,9 @@ proptest! {
             let server = Server::start().await;
             for pieces in bodies {
                 let headers = [("content-type", "multipart/form-data; boundary=xyz")];
-                let answer = server.ask(Method::POST, "/v1/plugins", &headers, pieces.concat()).await;
-                assert!(answer.status < 500, "{pieces:?}: {answer:?}");
+                let body = pieces.concat();
+                let answer = server.ask(Method::POST, "/v1/plugins", &headers, body.clone()).await;
+                assert!(answer.status < 500, "{}: {answer:?}", body.escape_ascii());
             }
         });
     }
