@@ -59,7 +59,7 @@ pub(crate) struct Meter {
     /// A replay is one step with a budget of its own; 0 when it is over.
     replay_cpu_ms: AtomicU32,
     max_cpu_ms: Option<u32>,
-    /// It rehearses, on threads of its own, and gives way to nobody.
+    /// It rehearses, on threads of its own: no step of it counts in the crowd.
     rehearses: AtomicBool,
     crowd: OnceLock<Arc<Crowd>>,
     takes_long: AtomicBool,
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rehearsal_gives_way_to_nobody_before_it_is_live() {
+    async fn a_rehearsal_is_not_of_the_crowd_before_it_is_live() {
         let crowd = Arc::new(Crowd::new(Arc::new(SlowLane::new(1))));
         crowd.failed();
         crowd.failed();
