@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use cordboard_trial::{Centre, HostOptions, SUPPORT, Stream, Told, Wire, WireCall, continuous};
 use serde_json::{Value, json};
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
 /// Calls in the large test. More with `CORDBOARD_CALLS`; those that fail do it at once, or in `CORDBOARD_WAVES`. With
@@ -14,6 +14,8 @@ const SOON: Duration = Duration::from_secs(60);
 const CALLS: usize = 24;
 /// Keys that each of those who don't fail presses beside one wave of those who do.
 const ROUNDS: usize = 5;
+/// Between two keys of one of them.
+const PACE: Duration = Duration::from_millis(500);
 /// The numbers of those who fail, with what their flow does after a key.
 const FAILING: [(&str, &str); 3] =
     [("tour-ask-1", "loop-after-key"), ("tour-ask-2", "trap-after-key"), ("tour-ask-3", "hog-after-key")];
@@ -106,9 +108,10 @@ fn many_that_fail_at_once_reach_the_queue_and_their_neighbours_go_on() -> Result
             None => neighbours.push(in_menu(wire, &mut events, NEIGHBOUR)?),
         }
     }
-    let quiet = beside(&mut events, &neighbours, &[])?;
     let at_once = victims.len().div_ceil(from_env("CORDBOARD_WAVES", 1));
-    let busy = beside(&mut events, &neighbours, &victims.chunks(at_once).collect::<Vec<_>>())?;
+    let waves: Vec<_> = victims.chunks(at_once).collect();
+    let quiet = beside(&mut events, &neighbours, &vec![&[][..]; waves.len()])?;
+    let busy = beside(&mut events, &neighbours, &waves)?;
 
     if sound {
         neighbours.append(&mut victims);
@@ -144,22 +147,27 @@ fn many_that_fail_at_once_reach_the_queue_and_their_neighbours_go_on() -> Result
     Ok(())
 }
 
-/// Lets each of the callers press a key and hear the next question, a few times beside each wave of those whose flow
-/// fails when they do; what the callers' steps took. What was read before is forgotten.
+/// Lets the callers press keys, one after the other, a few times each beside every wave of those whose flow fails when
+/// they press one; what the callers' steps took. What was read before is forgotten.
 fn beside(events: &mut Stream, calls: &[Held<'_>], waves: &[&[Held<'_>]]) -> Result<Vec<u64>> {
     events.forget();
-    for round in 1..=ROUNDS * waves.len().max(1) {
-        if (round - 1) % ROUNDS == 0 {
-            waves.get((round - 1) / ROUNDS).into_iter().copied().flatten().for_each(|(call, _)| call.rtp.press("1"));
+    let began = Instant::now();
+    let mut pressed = 0;
+    for wave in waves {
+        wave.iter().for_each(|(call, _)| call.rtp.press("1"));
+        for (call, _) in std::iter::repeat_n(calls, ROUNDS).flatten() {
+            call.rtp.press("1");
+            pressed += 1;
+            // People press keys when they like, not all at once: what a step takes would be what all of them take.
+            std::thread::sleep((began + PACE * pressed / calls.len() as u32).saturating_duration_since(Instant::now()));
         }
-        calls.iter().for_each(|(call, _)| call.rtp.press("1"));
-        for (_, contact) in calls {
-            let mut left = round;
-            events.wait(SOON, |told| {
-                left -= usize::from(told.kind() == "contact.asked" && told.contact() == contact);
-                left == 0
-            })?;
-        }
+    }
+    for (_, contact) in calls {
+        let mut left = ROUNDS * waves.len();
+        events.wait(SOON, |told| {
+            left -= usize::from(told.kind() == "contact.asked" && told.contact() == contact);
+            left == 0
+        })?;
     }
     Ok(calls.iter().flat_map(|(_, contact)| steps_us(&events.of(contact))).collect())
 }
