@@ -69,10 +69,13 @@ pub enum Refusal {
         /// The limit.
         limit: u64,
     },
-    /// What is kept is there, but can't be read: it is damaged, or a newer version wrote it.
+    /// It was kept, and is erased for good (journal rule 20).
+    #[error("{0}")]
+    Erased(String),
+    /// What is kept is there, but can't be read: it is damaged, its key is lost, or a newer version wrote it.
     #[error("{detail}")]
     Unreadable {
-        /// `damaged-journal` or `newer-journal`.
+        /// `damaged-journal`, `newer-journal` or `lost-key`.
         code: &'static str,
         /// Where and why, in words for an operator.
         detail: String,
@@ -428,6 +431,8 @@ pub trait Centre: Send + Sync + 'static {
     async fn migrate_contact(&self, id: ContactId) -> Result<(), Refusal>;
     /// Goes through a contact's journal as far as it is written, without any effect.
     async fn replay_contact(&self, id: ContactId) -> Result<Replayed, Refusal>;
+    /// Erases what is kept of the person of an ended contact (journal rule 20). Erased before is as good.
+    async fn erase_contact(&self, id: ContactId) -> Result<(), Refusal>;
     /// Sets an attribute of a contact in progress.
     async fn set_attribute(&self, id: ContactId, name: String, value: String) -> Result<(), Refusal>;
 

@@ -94,6 +94,7 @@ impl From<Refusal> for Problem {
             Refusal::Conflict { .. } => (StatusCode::PRECONDITION_FAILED, "precondition-failed"),
             Refusal::InUse { .. } => (StatusCode::CONFLICT, "in-use"),
             Refusal::NotNow(_) => (StatusCode::CONFLICT, "not-now"),
+            Refusal::Erased(_) => (StatusCode::GONE, "erased"),
             Refusal::Unreadable { code, .. } => (StatusCode::CONFLICT, code),
             Refusal::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
             Refusal::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),

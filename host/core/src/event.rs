@@ -18,6 +18,15 @@ pub struct Event {
     pub what: What,
 }
 
+impl Event {
+    /// The event without what it tells of the person (journal rule 20): numbers, names, attributes, answers, keys, and
+    /// every text that a plugin wrote are empty. What happened when, where and with which agent stays.
+    #[must_use]
+    pub fn without_personal(&self) -> Self {
+        Self { at: self.at, contact: self.contact, what: self.what.without_personal() }
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
@@ -216,6 +225,8 @@ pub enum What {
         /// From the first to the last moment.
         lasted_ms: u64,
     },
+    /// What is kept of the person was erased, because an operator asked for it (journal rule 20).
+    Erased,
     /// An agent's state changed.
     AgentChanged {
         /// Whose.
@@ -258,4 +269,61 @@ pub enum What {
         /// What it tried.
         detail: String,
     },
+}
+
+impl What {
+    // tidy: long-function: one arm a variant that has something to empty, and nothing else.
+    fn without_personal(&self) -> Self {
+        let mut what = self.clone();
+        match &mut what {
+            What::Offered { origin, dialled, .. } | What::Refused { origin, dialled, .. } => {
+                *origin = Address::default();
+                *dialled = Address::default();
+            }
+            What::Said { text } | What::Asked { text, .. } => text.clear(),
+            What::Pressed { key } => *key = '*',
+            What::Chose { answer, .. } => answer.clear(),
+            What::AttributeSet { value, .. } => value.clear(),
+            What::Decided { fallback, .. } => {
+                if let Some(text) = fallback {
+                    text.clear();
+                }
+            }
+            What::ScreenPop { origin, customer, attributes, choices, .. } => {
+                *origin = Address::default();
+                *customer = None;
+                attributes.clear();
+                choices.clear();
+            }
+            // What a version did otherwise is told with its arguments.
+            What::NotMigrated { detail, .. } => detail.clear(),
+            What::Descended { reason, .. } | What::SteppedDown { reason, .. } => reason.clear(),
+            What::FlowEnded { end, failure } => {
+                match end {
+                    Some(FlowEnd::Failed(text) | FlowEnd::Other(text)) => text.clear(),
+                    Some(FlowEnd::Completed) | None => {}
+                }
+                if let Some((_, text)) = failure {
+                    text.clear();
+                }
+            }
+            What::Ended { reason, .. } => reason.forget_text(),
+            What::Answered
+            | What::LookedUp { .. }
+            | What::Queued { .. }
+            | What::LeftQueue { .. }
+            | What::OfferedToAgent { .. }
+            | What::OfferEnded { .. }
+            | What::Connected { .. }
+            | What::TalkEnded { .. }
+            | What::Migrated { .. }
+            | What::Erased
+            | What::AgentChanged { .. }
+            | What::Deployed { .. }
+            | What::VersionIdle { .. }
+            | What::StoreHealth { .. }
+            | What::CapabilityRefused { .. } => {}
+        }
+        what
+    }
 }

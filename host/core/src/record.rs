@@ -42,6 +42,41 @@ pub struct ContactRecord {
     pub journal_entries: u64,
     /// False if part of the journal could not be written.
     pub journal_durable: bool,
+    /// What became of what it says of the person.
+    pub personal: Personal,
+}
+
+/// What became of the personal part of a record: from whom and to what, choices, attributes, and every free text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Personal {
+    /// It is there.
+    #[default]
+    Kept,
+    /// It was erased (journal rule 20), and is empty.
+    Erased,
+    /// It can't be read, and is empty: its key is gone, or it is damaged.
+    Unreadable,
+}
+
+impl ContactRecord {
+    /// The record with an empty personal part, because of this: what statistics need stays.
+    #[must_use]
+    pub fn without_personal(mut self, personal: Personal) -> Self {
+        self.origin = Address::default();
+        self.dialled = Address::default();
+        self.choices.clear();
+        self.attributes.clear();
+        self.end.forget_text();
+        for visit in &mut self.visits {
+            if let VisitOutcome::Lost(text) = &mut visit.outcome {
+                text.clear();
+            }
+        }
+        // That it stepped down is no secret.
+        self.stepped_down = self.stepped_down.map(|_| String::new());
+        self.personal = personal;
+        self
+    }
 }
 
 /// An answer to a question.
@@ -185,6 +220,25 @@ impl EndReason {
             "shutdown" => EndReason::Shutdown,
             "interrupted" => EndReason::Interrupted,
             other => EndReason::Other(other.into()),
+        }
+    }
+
+    /// Empties its text, if it has one: who wrote it may have named somebody.
+    pub fn forget_text(&mut self) {
+        match self {
+            EndReason::Failed(text)
+            | EndReason::Rejected(text)
+            | EndReason::Redirected(text)
+            | EndReason::SignallingFailed(text)
+            | EndReason::Other(text) => text.clear(),
+            EndReason::Completed
+            | EndReason::HungUp
+            | EndReason::Cancelled
+            | EndReason::AgentHungUp
+            | EndReason::EndedByOperator
+            | EndReason::MediaLost
+            | EndReason::Shutdown
+            | EndReason::Interrupted => {}
         }
     }
 

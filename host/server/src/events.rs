@@ -4,8 +4,9 @@
 use crate::metrics::Counting;
 use cordboard_admin::Feed;
 use cordboard_core::event::{Event, What};
+use cordboard_core::ids::ContactId;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
@@ -35,6 +36,9 @@ struct State {
     kept: VecDeque<(u64, Arc<Event>)>,
     /// How many of them are screen pops.
     pops: usize,
+    /// Who was erased, and the number of the last event before: a reader may lag so far behind that it is told of the
+    /// person only now.
+    erased: BTreeMap<ContactId, u64>,
     counting: Counting,
 }
 
@@ -42,7 +46,8 @@ impl Events {
     /// A stream with nothing in it. Its numbers go on from `start`: microseconds since the epoch, so that no two runs of
     /// a host use the same.
     pub(crate) fn new(start: u64) -> Self {
-        let state = State { start, last: start, kept: VecDeque::new(), pops: 0, counting: Counting::default() };
+        let (kept, erased) = (VecDeque::new(), BTreeMap::new());
+        let state = State { start, last: start, kept, pops: 0, erased, counting: Counting::default() };
         Self(Arc::new(Inner { state: Mutex::new(state), live: broadcast::Sender::new(LAG) }))
     }
 
@@ -65,6 +70,31 @@ impl Events {
         }
         // Nobody listens: it is kept all the same. Sent under the lock, so that the order is one for all.
         let _ = self.0.live.send(told);
+    }
+
+    /// Empties what the stream holds of a person who was erased (journal rule 20), for those who come back and those who
+    /// lag behind. That something happened, and when, stays: the numbers go on without a gap.
+    pub(crate) fn forget(&self, contact: ContactId) {
+        let mut state = self.state();
+        let last = state.last;
+        // What no reader can be behind any more.
+        state.erased.retain(|_, before| last - *before <= LAG as u64);
+        state.erased.insert(contact, last);
+        let mut pops = 0;
+        for (_, event) in &mut state.kept {
+            if event.contact == Some(contact) {
+                *event = Arc::new(event.without_personal());
+            }
+            pops += usize::from(is_pop(event));
+        }
+        state.pops = pops;
+    }
+
+    /// As a reader is told it now.
+    fn told(&self, number: u64, event: Arc<Event>) -> Feed {
+        let erased = |contact| self.state().erased.get(&contact).is_some_and(|before| number <= *before);
+        let erased = event.contact.is_some_and(erased);
+        Feed::Event(number, if erased { Arc::new(event.without_personal()) } else { event })
     }
 
     /// Writes what happens to the log, on a task of its own: the board's has no time for that.
@@ -94,9 +124,10 @@ impl Events {
         };
         drop(state);
         let gap = (missed > 0).then_some(Feed::Missed(missed));
-        let backlog = backlog.into_iter().map(|(number, event)| Feed::Event(number, event));
-        let live = live.map(|told| match told {
-            Ok((number, event)) => Feed::Event(number, event),
+        let (events, late) = (self.clone(), self.clone());
+        let backlog = backlog.into_iter().map(move |(number, event)| late.told(number, event));
+        let live = live.map(move |told| match told {
+            Ok((number, event)) => events.told(number, event),
             Err(BroadcastStreamRecvError::Lagged(count)) => Feed::Missed(count),
         });
         stream::iter(gap.into_iter().chain(backlog)).chain(live).boxed()
@@ -107,7 +138,8 @@ const fn is_pop(event: &Event) -> bool {
     matches!(event.what, What::ScreenPop { .. })
 }
 
-/// What people read in the log: what happened at INFO, what an operator must act on at WARN, keys at DEBUG.
+/// What people read in the log: what happened at INFO, what an operator must act on at WARN. Both without what it tells of
+/// the person (journal rule 20), which is at DEBUG.
 fn log(number: u64, event: &Event) {
     if !tracing::enabled!(tracing::Level::INFO) {
         return;
@@ -115,32 +147,34 @@ fn log(number: u64, event: &Event) {
     let contact = event.contact.map(|contact| contact.to_string());
     match &event.what {
         What::StoreHealth { healthy: false, reason } => warn!("new contacts are refused: {reason}"),
-        What::Descended { rung, reason, .. } => warn!(contact, rung, "the flow failed: {reason}"),
+        What::Descended { rung, .. } => warn!(contact, rung, "the flow failed, another goes on"),
         // Journal rule 17: the same version did something else than it did before.
-        What::FlowEnded { failure: Some(("wake-diverged", what)), .. } => {
-            error!(contact, "a flow that was put to sleep did not wake as it was: {what}");
+        What::FlowEnded { failure: Some(("wake-diverged", _)), .. } => {
+            error!(contact, "a flow that was put to sleep did not wake as it was");
         }
-        What::SteppedDown { reason, .. } => warn!(contact, "the flow failed, the safe flow takes over: {reason}"),
+        What::SteppedDown { .. } => warn!(contact, "the flow failed, the safe flow takes over"),
         What::CapabilityRefused { plugin, version, capability, detail } => {
             warn!(plugin, version = %version.short(), "a plugin may not use {capability}: {detail}");
         }
         What::Refused { cause: "emergency", dialled, .. } => {
             warn!(number = dialled.number, "an emergency call was refused: no emergency route is set up");
         }
-        // What is known of the person stays on the agent's screen.
         What::ScreenPop { agent, queue, .. } => info!(contact, %agent, %queue, "contact.screen-pop"),
-        what => {
-            let told = cordboard_admin::cloud_event(number, event);
-            let kind = told.get("type").and_then(serde_json::Value::as_str).unwrap_or_default();
-            let kind = kind.strip_prefix("cordboard.").unwrap_or(kind);
-            let data = told.get("data").unwrap_or(&serde_json::Value::Null);
-            if matches!(what, What::Pressed { .. }) {
-                debug!(contact, "{kind} {data}");
-            } else {
-                info!(contact, "{kind} {data}");
-            }
-        }
+        What::Erased => info!(contact, "contact.erased, by order of the admin API"),
+        What::Pressed { .. } => {}
+        _ => info!(contact, "{}", line(number, &event.without_personal())),
     }
+    if tracing::enabled!(tracing::Level::DEBUG) && event.without_personal() != *event {
+        debug!(contact, "{}", line(number, event));
+    }
+}
+
+/// Kind and data.
+fn line(number: u64, event: &Event) -> String {
+    let told = cordboard_admin::cloud_event(number, event);
+    let kind = told.get("type").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let data = told.get("data").unwrap_or(&serde_json::Value::Null);
+    format!("{} {data}", kind.strip_prefix("cordboard.").unwrap_or(kind))
 }
 
 #[cfg(test)]
@@ -179,6 +213,32 @@ mod tests {
         let mut ahead = events.subscribe(Some(START + 1_000));
         events.tell(event(6));
         assert_eq!(number(ahead.next().await), Some(7));
+    }
+
+    #[tokio::test]
+    async fn rule_20_who_is_erased_is_told_to_nobody_any_more() {
+        let events = Events::new(START);
+        let said = |contact| Event {
+            at: Timestamp(1),
+            contact: Some(ContactId(contact)),
+            what: What::Said { text: format!("Hello, number {contact}") },
+        };
+        let mut lagging = events.subscribe(None);
+        events.tell(said(1));
+        events.tell(said(2));
+        events.forget(ContactId(1));
+        events.tell(Event { what: What::Erased, ..said(1) });
+        let mut back = events.subscribe(Some(START));
+        for feed in [&mut lagging, &mut back] {
+            let mut texts = Vec::new();
+            for _ in 0..3 {
+                match feed.next().await {
+                    Some(Feed::Event(_, event)) => texts.push(format!("{:?}", event.what)),
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(texts, ["Said { text: \"\" }", "Said { text: \"Hello, number 2\" }", "Erased"]);
+        }
     }
 
     #[tokio::test]

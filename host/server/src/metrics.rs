@@ -145,7 +145,8 @@ impl Counting {
             | What::AttributeSet { .. }
             | What::ScreenPop { .. }
             | What::OfferedToAgent { .. }
-            | What::VersionIdle { .. } => {}
+            | What::VersionIdle { .. }
+            | What::Erased => {}
         }
     }
 

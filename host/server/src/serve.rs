@@ -17,7 +17,7 @@ use cordboard_core::ids::TenantId;
 use cordboard_media::{MediaConfig, MediaPlane};
 use cordboard_plugin::{Compiler, PluginConfig, PluginHost};
 use cordboard_sip::{SipConfig, SipHandle, SipStack};
-use cordboard_store::{Blobs, Rooms, SledOptions, SledStore, Store};
+use cordboard_store::{Blobs, ContactKeys, Rooms, SledOptions, SledStore, Store, StoreError};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +35,9 @@ const MEDIA_EVENTS: usize = 65_536;
 const FLOW_MESSAGES: usize = 16_384;
 /// How long the last words may take once the limit of a graceful stop has passed.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// The keys of contacts, in the data folder and not in the store: who erases one overwrites it here.
+pub const KEY_FILE: &str = "contact-keys";
 
 /// The subcommand of the program that compiles a plugin: a host starts itself with it.
 pub const COMPILE: &str = "compile-component";
@@ -100,10 +103,17 @@ async fn open(config: &Config, tenant: &TenantId) -> Result<(Rooms, token::Admin
         reserve_bytes: config.store.reserve_mib << 20,
         ..SledOptions::new(folder.join("store"))
     };
+    let key_file = folder.join(KEY_FILE);
     // Opening takes as long as recovery does, and nothing else runs yet.
-    let store = Store::new(tokio::task::spawn_blocking(move || SledStore::open(options)).await??);
+    let opened = tokio::task::spawn_blocking(move || {
+        let store = Store::new(SledStore::open(options)?);
+        let keys = ContactKeys::open(key_file, &store)?;
+        Ok::<_, StoreError>((store, keys))
+    });
+    let (store, keys) = opened.await??;
     let blobs = Blobs::open(folder.join("blobs"), (config.admin.max_upload_mib << 20).max(64 << 20))?;
-    let rooms = Rooms::new(store, blobs);
+    let rooms = Rooms::new(store, keys, blobs);
+    rooms.tidy_up(tenant).await?;
     let token = token::read_or_make(folder)?;
     if first_run::prepare(&rooms.documents, tenant).await? {
         info!("a fresh data folder: made the queue `default` and the trunk `local` for calls from this machine");

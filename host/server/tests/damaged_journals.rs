@@ -6,7 +6,7 @@
 use anyhow::{Context as _, Result, ensure};
 use cordboard_core::ids::{ContactId, TenantId};
 use cordboard_core::journal::FORMAT;
-use cordboard_store::{Journals, SledOptions, SledStore, Store};
+use cordboard_store::{ContactKeys, Journals, SledOptions, SledStore, Store};
 use cordboard_trial::{Centre, RECEPTION, SUPPORT, Wire};
 use serde_json::json;
 use std::path::Path;
@@ -39,8 +39,10 @@ async fn rewrite(journals: &Journals, contact: &str, change: impl FnOnce(&mut Ve
     Ok(before)
 }
 
-fn store(data: &Path) -> Result<Store> {
-    Ok(Store::new(SledStore::open(SledOptions::new(data.join("store")))?))
+fn open(data: &Path) -> Result<(Store, Journals)> {
+    let store = Store::new(SledStore::open(SledOptions::new(data.join("store")))?);
+    let keys = ContactKeys::open(data.join("contact-keys"), &store)?;
+    Ok((store.clone(), Journals::new(store, keys)))
 }
 
 fn call(centre: &Centre, number: &str, hang_up: bool) -> Result<String> {
@@ -92,9 +94,8 @@ fn a_journal_that_cannot_be_read_is_told_and_costs_no_record_and_no_call() -> Re
         }
     };
     let shorter = |frames: &mut Vec<Vec<u8>>| frames.get_mut(2).map_or((), |frame| frame.truncate(3));
-    let opened = store(centre.data())?;
+    let (opened, journals) = open(centre.data())?;
     let before = runtime.block_on(async {
-        let journals = Journals::new(opened.clone());
         rewrite(&journals, &newer, |frames| first(frames, 2)).await?;
         rewrite(&journals, &cut, shorter).await?;
         rewrite(&journals, &broken, shorter).await?;
@@ -117,9 +118,9 @@ fn a_journal_that_cannot_be_read_is_told_and_costs_no_record_and_no_call() -> Re
     call(&centre, "+15550005", true)?;
     dead(&mut centre)?;
 
-    let opened = store(centre.data())?;
+    let (opened, journals) = open(centre.data())?;
     let restored = |frames: &mut Vec<Vec<u8>>| *frames = before;
-    runtime.block_on(async { rewrite(&Journals::new(opened.clone()), &living, restored).await })?;
+    runtime.block_on(async { rewrite(&journals, &living, restored).await })?;
     opened.close_blocking()?;
     let centre = centre.revive()?;
     let record = centre.record(&living)?;

@@ -8,10 +8,9 @@
 use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, PairScore, ScoredBy};
 use cordboard_core::flow::{Address, Channel};
 use cordboard_core::ids::{AgentId, ContactId, DecisionId, Digest, EntryPointName, QueueName, TenantId};
-use cordboard_core::record::{ContactRecord, EndReason, QueueVisit, VisitOutcome};
+use cordboard_core::record::{ContactRecord, EndReason, Personal, QueueVisit, VisitOutcome};
 use cordboard_core::time::Timestamp;
-use cordboard_store::records::record_batch;
-use cordboard_store::{Batch, Blobs, Item, RecordFilter, Rooms, SledOptions, SledStore, Store};
+use cordboard_store::{Batch, Blobs, ContactKeys, Item, RecordFilter, Rooms, SledOptions, SledStore, Store};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::Write;
@@ -76,7 +75,8 @@ async fn main() -> Outcome {
 
 fn open(folder: &Path) -> Outcome<Rooms> {
     let store = Store::new(SledStore::open(SledOptions::new(folder.join("store")))?);
-    Ok(Rooms::new(store, Blobs::open(folder.join("blobs"), 1 << 20)?))
+    let keys = ContactKeys::open(folder.join("contact-keys"), &store)?;
+    Ok(Rooms::new(store, keys, Blobs::open(folder.join("blobs"), 1 << 20)?))
 }
 
 async fn frames(rooms: &Rooms) -> Outcome {
@@ -149,7 +149,7 @@ async fn decisions(rooms: &Rooms) -> Outcome {
             left_out: Vec::new(),
         };
         let mut batch = Batch::new();
-        let fresh = rooms.decisions.put_in(&mut batch, &tenant, &decision)?;
+        let fresh = rooms.decisions.put_in(&mut batch, &tenant, &decision).await?;
         bytes += batch.bytes();
         rooms.store.commit(batch).await?;
         rooms.decisions.confirm(fresh);
@@ -209,16 +209,20 @@ fn record(random: &mut Random, number: u64, count: u64) -> Outcome<ContactRecord
         stepped_down: None,
         journal_entries: 20,
         journal_durable: true,
+        personal: Personal::Kept,
     })
 }
 
 async fn fill(rooms: &Rooms, count: u64) -> Outcome {
     let mut random = Random(1);
-    let (began, mut batch) = (Instant::now(), Batch::new());
+    let (began, mut records) = (Instant::now(), Vec::new());
     for number in 0..count {
-        batch.append(record_batch(&record(&mut random, number, count)?)?);
-        if batch.len() > 6000 || number + 1 == count {
-            rooms.store.commit(std::mem::take(&mut batch)).await?;
+        records.push(record(&mut random, number, count)?);
+        if records.len() == 500 || number + 1 == count {
+            let items: Vec<_> = records.iter().map(Item::Record).collect();
+            let tenant = records.first().map(|record| record.tenant.clone()).unwrap_or_else(TenantId::default_tenant);
+            rooms.write(&tenant, &items).await?;
+            records.clear();
         }
     }
     let seconds = began.elapsed().as_secs_f64();

@@ -1,6 +1,7 @@
 //! What can go wrong in the store.
 
 use crate::key::Key;
+use cordboard_core::ids::ContactId;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -89,6 +90,34 @@ pub enum StoreError {
         what: &'static str,
         /// What is wrong.
         cause: String,
+    },
+    /// The file of keys can't be used: nothing that is sealed could be read.
+    #[error("the key file {} can't be used: {cause}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The key of a contact isn't in the key file.
+    #[error("the key of contact {contact} is not in the key file: {cause}")]
+    KeyLost {
+        /// Whose.
+        contact: ContactId,
+        /// What is there instead.
+        cause: &'static str,
+    },
+    /// What was kept of the person was erased.
+    #[error("what was kept of the person of contact {contact} is erased")]
+    Erased {
+        /// Whose.
+        contact: ContactId,
+    },
+    /// A frame of a journal doesn't open with the contact's key.
+    #[error("frame {number} doesn't open: it was changed, cut short, or moved")]
+    BrokenFrame {
+        /// Counted from 0.
+        number: u64,
     },
     /// An argument makes no sense, e.g. a cursor that this store didn't give out.
     #[error("{what} is not valid: {cause}")]

@@ -23,7 +23,7 @@ pub struct Interrupted {
 
 impl Journals {
     /// What can be read of an interrupted contact's journal. For those that [`Journals::unfinished`] names when the
-    /// server starts; of a contact in progress it is a picture of the moment.
+    /// server starts; of a contact in progress it is a picture of the moment. Fails as [`Journals::read`] does.
     pub async fn interrupted(&self, tenant: &TenantId, contact: ContactId) -> Result<Interrupted, StoreError> {
         let mut found = Interrupted { contact, journal: Journal::default(), next_frame: 0, damage: None };
         let mut next = Some(0);
@@ -40,6 +40,11 @@ impl Journals {
                     return Ok(found);
                 }
                 found.next_frame += 1;
+            }
+            if let Some(number) = page.broken {
+                let broken = StoreError::BrokenFrame { number };
+                found.damage = Some(JournalError::Malformed(broken.to_string()));
+                return Ok(found);
             }
             next = page.next;
         }

@@ -32,10 +32,12 @@ pub enum Table {
     Misc = 9,
     /// Values that plugins store.
     Value = 10,
+    /// Where the keys of contacts lie, and which contacts are erased.
+    ContactKey = 11,
 }
 
 /// Every table, in the order of their numbers.
-pub const TABLES: [Table; 10] = [
+pub const TABLES: [Table; 11] = [
     Table::Config,
     Table::Journal,
     Table::OpenJournal,
@@ -46,6 +48,7 @@ pub const TABLES: [Table; 10] = [
     Table::DecisionIndex,
     Table::Misc,
     Table::Value,
+    Table::ContactKey,
 ];
 
 /// A key as it is on disk: tenant, 0, table, name. The tenant's characters don't include 0, so that no tenant's keys

@@ -17,6 +17,9 @@
 //! A running centre writes through [`Rooms::write`]: frames, decisions and records in the order they came, many to one
 //! sync, safe to repeat. After a crash [`Journals::unfinished`] names the contacts it interrupted.
 //!
+//! What is personal of a contact is sealed with a key of its own ([`seal`]), on its way into the store: frames, part of the
+//! record, its rows in decisions. [`Rooms::erase`] destroys the key.
+//!
 //! Every key carries its tenant. Everything read back is taken as hostile: keys, values and formats are checked, and a
 //! damaged one is an error of that one and not of the server. What is on disk are types of this crate, each behind a
 //! format number, so that no core type is frozen by it.
@@ -38,6 +41,7 @@ pub mod key;
 pub mod memory;
 pub mod records;
 pub mod rooms;
+pub mod seal;
 pub mod sled_store;
 pub mod stream;
 pub mod values;
@@ -56,6 +60,7 @@ pub use key::{Direction, Key, Scan, Table};
 pub use memory::MemoryStore;
 pub use records::{RecordFilter, RecordPage, Records};
 pub use rooms::{Item, Rooms, Written};
+pub use seal::{ContactKeys, Erasure};
 pub use sled_store::{CompactReport, OnCorruption, SledOptions, SledStore, compact_offline};
 pub use values::{Quota, Stored, Values};
 pub use watch::{Change, Watch, Watched};

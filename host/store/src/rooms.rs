@@ -11,11 +11,13 @@ use crate::handle::Store;
 use crate::journals::{self, Journals};
 use crate::key::{Key, Table};
 use crate::records::{self, Records};
+use crate::seal::{ContactKeys, Prepared};
 use crate::values::Values;
 use cordboard_core::decision::Decision;
 use cordboard_core::ids::{ContactId, TenantId};
-use cordboard_core::record::ContactRecord;
-use std::collections::BTreeMap;
+use cordboard_core::record::{ContactRecord, Personal};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a batch is composed anew because somebody else wrote in between.
 const TRIES: usize = 8;
@@ -35,6 +37,8 @@ pub struct Rooms {
     pub blobs: Blobs,
     /// What plugins store.
     pub values: Values,
+    /// What is personal is sealed with.
+    pub keys: ContactKeys,
     /// What the others are built on, with health and sizes.
     pub store: Store,
 }
@@ -60,8 +64,9 @@ pub enum Item<'a> {
 /// What came of a write.
 #[derive(Debug, Default)]
 pub struct Written {
-    /// What can't be kept whenever it is tried, by its place among the items, and why: too large, of another tenant, or a
-    /// frame or record that is already there with other content (`Conflict`). The rest is written.
+    /// What can't be kept whenever it is tried, by its place among the items, and why: too large, of another tenant, of a
+    /// contact that is erased or whose key is lost, or a frame or record that is already there with other content
+    /// (`Conflict`). The rest is written.
     pub refused: Vec<(usize, StoreError)>,
 }
 
@@ -73,23 +78,60 @@ struct Piece {
     once: Option<Once>,
 }
 
-/// A value that has to be this one, should its key exist already.
+/// A value that has to be this one, should its key exist already. Sealed values are never alike: what is in them is
+/// compared.
 struct Once {
-    table: Table,
-    name: Vec<u8>,
-    content: Vec<u8>,
+    contact: ContactId,
+    content: Content,
+}
+
+#[derive(PartialEq)]
+enum Content {
+    Frame(u64, Vec<u8>),
+    Record(Box<ContactRecord>),
+}
+
+impl Once {
+    fn place(&self) -> (Table, Vec<u8>) {
+        match &self.content {
+            Content::Frame(number, _) => (Table::Journal, journals::frame_name(self.contact, *number).to_vec()),
+            Content::Record(_) => (Table::Record, self.contact.0.to_be_bytes().to_vec()),
+        }
+    }
+
+    /// True if these bytes are the same. What was erased meanwhile isn't written again.
+    fn is(
+        &self,
+        keys: &ContactKeys,
+        reader: &dyn Reader,
+        tenant: &TenantId,
+        stored: Vec<u8>,
+    ) -> Result<bool, StoreError> {
+        match &self.content {
+            Content::Frame(number, frame) => {
+                let access = keys.access(reader, tenant, self.contact)?;
+                let found = journals::opened(&access, tenant, self.contact, *number, stored)?;
+                Ok(found.is_some_and(|found| found == *frame))
+            }
+            Content::Record(record) => {
+                let found = records::decode(keys, reader, tenant, self.contact, &stored)?;
+                Ok(found.personal == Personal::Erased || found == **record)
+            }
+        }
+    }
 }
 
 impl Rooms {
-    /// The rooms of this store and this folder of blobs.
-    pub fn new(store: Store, blobs: Blobs) -> Self {
+    /// The rooms of this store, with its keys, and this folder of blobs.
+    pub fn new(store: Store, keys: ContactKeys, blobs: Blobs) -> Self {
         Self {
             documents: Documents::new(store.clone()),
-            journals: Journals::new(store.clone()),
-            records: Records::new(store.clone()),
-            decisions: Decisions::new(store.clone()),
+            journals: Journals::new(store.clone(), keys.clone()),
+            records: Records::new(store.clone(), keys.clone()),
+            decisions: Decisions::new(store.clone(), keys.clone()),
             values: Values::new(store.clone()),
             blobs,
+            keys,
             store,
         }
     }
@@ -103,7 +145,9 @@ impl Rooms {
     pub async fn write(&self, tenant: &TenantId, items: &[Item<'_>]) -> Result<Written, StoreError> {
         let mut written = Written::default();
         let mut fresh = Fresh::default();
-        let pieces = self.all_pieces(tenant, items, &mut fresh, &mut written);
+        let contacts: BTreeSet<ContactId> = items.iter().flat_map(Item::contacts).collect();
+        let prepared = self.keys.prepare(tenant, contacts).await?;
+        let (pieces, new_keys) = self.all_pieces(tenant, items, &prepared, &mut fresh, &mut written);
         let mut last = Seq(0);
         let mut rest = pieces.into_iter().peekable();
         while rest.peek().is_some() {
@@ -120,22 +164,44 @@ impl Rooms {
         }
         self.store.durable(last).await?;
         self.decisions.confirm(fresh);
+        self.keys.confirm(tenant, &new_keys);
+        for item in items {
+            if let Item::Record(record) = item {
+                self.keys.forget(tenant, record.id);
+            }
+        }
         Ok(written)
     }
 
-    /// What the items consist of, each piece within the bounds of a batch; the impossible ones are refused here.
+    /// What the items consist of, each piece within the bounds of a batch; the impossible ones are refused here. And whose
+    /// keys are new.
     fn all_pieces(
         &self,
         tenant: &TenantId,
         items: &[Item<'_>],
+        prepared: &Prepared,
         fresh: &mut Fresh,
         written: &mut Written,
-    ) -> Vec<Piece> {
+    ) -> (Vec<Piece>, BTreeSet<ContactId>) {
         let mut pieces: Vec<Piece> = Vec::with_capacity(items.len());
-        let mut seen = BTreeMap::new();
+        let (mut seen, mut rows) = (BTreeMap::new(), BTreeSet::new());
         for (place, item) in items.iter().enumerate() {
-            let made = self.pieces(tenant, place, item, fresh);
+            let made = self.pieces(tenant, place, item, prepared, fresh);
             let made = made.and_then(|made| made.iter().try_for_each(|piece| piece.batch.check()).map(|()| made));
+            // Where a key lies stands before the first that is sealed with it: in the same batch, or in an earlier one.
+            let made = made.and_then(|made| {
+                let mut new = item.contacts().filter(|contact| !rows.contains(contact)).collect::<BTreeSet<_>>();
+                new.retain(|contact| prepared.held(*contact).is_ok_and(|held| !held.kept));
+                let mut batch = Batch::new();
+                for contact in &new {
+                    prepared.held(*contact)?.row_in(&mut batch, tenant, *contact)?;
+                }
+                if !new.is_empty() {
+                    pieces.push(Piece { item: place, batch, once: None });
+                }
+                rows.append(&mut new);
+                Ok(made)
+            });
             let made = match made {
                 Ok(made) => made,
                 Err(error) => {
@@ -147,21 +213,26 @@ impl Rooms {
             };
             for piece in made {
                 // A precondition looks at what is stored, not at what stands before it in the same batch.
-                if let Some(once) = &piece.once
-                    && let Some(earlier) = seen.insert((once.table, once.name.clone()), once.content.clone())
-                {
-                    if earlier != once.content {
-                        let error = Key::new(tenant, once.table, &once.name)
-                            .map_or_else(|error| error, |key| StoreError::Conflict { key, found: None });
-                        written.refused.push((place, error));
-                        seen.insert((once.table, once.name.clone()), earlier);
+                if let Some(once) = &piece.once {
+                    let (table, name) = once.place();
+                    match seen.entry((table, name)) {
+                        Entry::Vacant(vacant) => drop(vacant.insert(pieces.len())),
+                        Entry::Occupied(earlier) => {
+                            let same = pieces.get(*earlier.get()).and_then(|earlier| earlier.once.as_ref());
+                            if same.is_none_or(|earlier| earlier.content != once.content) {
+                                let key = Key::new(tenant, table, &earlier.key().1);
+                                let error =
+                                    key.map_or_else(|error| error, |key| StoreError::Conflict { key, found: None });
+                                written.refused.push((place, error));
+                            }
+                            continue;
+                        }
                     }
-                    continue;
                 }
                 pieces.push(piece);
             }
         }
-        pieces
+        (pieces, rows)
     }
 
     /// Writes one batch's worth and answers the commit after which all of it is there.
@@ -196,22 +267,36 @@ impl Rooms {
         group: Vec<Piece>,
         written: &mut Written,
     ) -> Result<Vec<Piece>, StoreError> {
-        let tenant = tenant.clone();
+        let (keys, tenant) = (self.keys.clone(), tenant.clone());
         let job = move |reader: &dyn Reader| {
             let (mut left, mut refused) = (Vec::with_capacity(group.len()), Vec::new());
             for piece in group {
-                let Some(Once { table, name, content }) = &piece.once else {
+                let Some(once) = &piece.once else {
                     left.push(piece);
                     continue;
                 };
-                match chunks::get(reader, &tenant, *table, name) {
-                    Ok(None) => left.push(piece),
-                    Ok(Some((found, _))) if found == *content => {}
-                    Ok(Some((_, version))) => {
-                        let key = Key::new(&tenant, *table, name)?;
+                let (table, name) = once.place();
+                let found = match chunks::get(reader, &tenant, table, &name) {
+                    Ok(None) => {
+                        left.push(piece);
+                        continue;
+                    }
+                    Ok(Some((stored, version))) => {
+                        once.is(&keys, reader, &tenant, stored).map(|same| (!same).then_some(version))
+                    }
+                    Err(error) => Err(error),
+                };
+                match found {
+                    Ok(None) => {}
+                    Ok(Some(version)) => {
+                        let key = Key::new(&tenant, table, &name)?;
                         refused.push((piece.item, StoreError::Conflict { key, found: Some(version) }));
                     }
-                    Err(error @ StoreError::Undecodable { .. }) => refused.push((piece.item, error)),
+                    Err(
+                        error @ (StoreError::Undecodable { .. }
+                        | StoreError::Erased { .. }
+                        | StoreError::KeyLost { .. }),
+                    ) => refused.push((piece.item, error)),
                     Err(error) => return Err(error),
                 }
             }
@@ -227,19 +312,20 @@ impl Rooms {
         tenant: &TenantId,
         item: usize,
         what: &Item<'_>,
+        prepared: &Prepared,
         fresh: &mut Fresh,
     ) -> Result<Vec<Piece>, StoreError> {
         match *what {
             Item::Frame { contact, number, bytes } => {
                 let mut batch = Batch::new();
-                journals::frame_in(&mut batch, tenant, contact, number, bytes)?;
-                let name = journals::frame_name(contact, number).to_vec();
-                batch.require(Key::new(tenant, Table::Journal, &name)?, Expect::Absent);
-                let once = Some(Once { table: Table::Journal, name, content: bytes.to_vec() });
-                Ok(vec![Piece { item, batch, once }])
+                journals::frame_in(&mut batch, prepared.held(contact)?, tenant, contact, number, bytes)?;
+                let once = Once { contact, content: Content::Frame(number, bytes.to_vec()) };
+                let (table, name) = once.place();
+                batch.require(Key::new(tenant, table, &name)?, Expect::Absent);
+                Ok(vec![Piece { item, batch, once: Some(once) }])
             }
             Item::Decision(decision) => {
-                let pieces = self.decisions.pieces(tenant, decision, fresh)?;
+                let pieces = self.decisions.pieces(tenant, decision, prepared, fresh)?;
                 let batches = pieces.shared.into_iter().chain([pieces.own]);
                 Ok(batches.map(|batch| Piece { item, batch, once: None }).collect())
             }
@@ -248,10 +334,22 @@ impl Rooms {
                 cause: format!("it is of tenant {} and not of {tenant}", record.tenant),
             }),
             Item::Record(record) => {
-                let (batch, content) = records::record_parts(record)?;
-                let name = record.id.0.to_be_bytes().to_vec();
-                Ok(vec![Piece { item, batch, once: Some(Once { table: Table::Record, name, content }) }])
+                let batch = records::record_batch(&self.keys, prepared.held(record.id)?, record)?;
+                let once = Once { contact: record.id, content: Content::Record(Box::new(record.clone())) };
+                Ok(vec![Piece { item, batch, once: Some(once) }])
             }
         }
+    }
+}
+
+impl Item<'_> {
+    /// Whose personal data are in it.
+    fn contacts(&self) -> impl Iterator<Item = ContactId> {
+        let (one, rows) = match *self {
+            Item::Frame { contact, .. } => (Some(contact), [].as_slice()),
+            Item::Record(record) => (Some(record.id), [].as_slice()),
+            Item::Decision(decision) => (None, decision.contacts.as_slice()),
+        };
+        one.into_iter().chain(rows.iter().map(|row| row.contact))
     }
 }

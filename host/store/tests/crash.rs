@@ -7,7 +7,7 @@ mod common;
 
 use common::{options, record, runtime, tenant};
 use cordboard_core::ids::ContactId;
-use cordboard_store::{Blobs, Item, Rooms, SledStore, Store, StoreError, StoreHealth};
+use cordboard_store::{Blobs, ContactKeys, Item, Rooms, SledStore, Store, StoreError, StoreHealth};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,7 +18,8 @@ const CONTACTS: u64 = 4;
 
 fn open(folder: &Path) -> Rooms {
     let store = Store::new(SledStore::open(options(&folder.join("store"))).unwrap());
-    Rooms::new(store, Blobs::open(folder.join("blobs"), 1 << 20).unwrap())
+    let keys = ContactKeys::open(folder.join("contact-keys"), &store).unwrap();
+    Rooms::new(store, keys, Blobs::open(folder.join("blobs"), 1 << 20).unwrap())
 }
 
 fn contact(round: u64, number: u64) -> ContactId {

@@ -286,7 +286,7 @@ fn decisions_come_back_bit_by_bit_and_are_found_by_contact() {
             match number % 3 {
                 0 => drop(room.put(&who, &decision).await.unwrap()),
                 // Not confirmed: nothing may refer to it.
-                1 => drop(room.put_in(&mut Batch::new(), &who, &decision).unwrap()),
+                1 => drop(room.put_in(&mut Batch::new(), &who, &decision).await.unwrap()),
                 _ => {}
             }
             let twice = [Item::Decision(&decision), Item::Decision(&decision)];

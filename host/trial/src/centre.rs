@@ -116,6 +116,14 @@ impl Centre {
         self.host.events()
     }
 
+    /// The host's events from behind this number, as far as it keeps them.
+    ///
+    /// # Errors
+    /// The stream can't be opened.
+    pub fn events_after(&self, after: u64) -> Result<Stream> {
+        self.host.events_after(after)
+    }
+
     /// Adds an agent who is ready as soon as the phone is registered, and registers it; recordings go to `recordings`.
     ///
     /// # Errors

@@ -185,7 +185,15 @@ impl Host {
     /// # Errors
     /// The stream can't be opened.
     pub fn events(&self) -> Result<Stream> {
-        Stream::open(&self.admin, &self.token)
+        Stream::open(&self.admin, &self.token, None)
+    }
+
+    /// Its events from behind this number, as far as it keeps them. Of another run's number, 0 say: all it keeps.
+    ///
+    /// # Errors
+    /// The stream can't be opened.
+    pub fn events_after(&self, after: u64) -> Result<Stream> {
+        Stream::open(&self.admin, &self.token, Some(after))
     }
 
     /// Its process.

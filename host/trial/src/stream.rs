@@ -48,12 +48,15 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Opens the stream; it is open when this returns.
-    pub(crate) fn open(base: &str, token: &str) -> Result<Self> {
-        let response = ureq::get(format!("{base}/v1/events"))
+    /// Opens the stream, from behind the event of this number or from now on; it is open when this returns.
+    pub(crate) fn open(base: &str, token: &str, after: Option<u64>) -> Result<Self> {
+        let mut request = ureq::get(format!("{base}/v1/events"))
             .header("authorization", format!("Bearer {token}"))
-            .header("accept", "text/event-stream")
-            .call()?;
+            .header("accept", "text/event-stream");
+        if let Some(after) = after {
+            request = request.header("last-event-id", after.to_string());
+        }
+        let response = request.call()?;
         let (tell, received) = mpsc::channel();
         std::thread::spawn(move || {
             let reader = BufReader::new(response.into_body().into_reader());

@@ -79,6 +79,7 @@ impl From<&What> for Data {
             What::Ended { reason, lasted_ms } => {
                 Self::Ended { reason: reason.code(), detail: text(reason.detail().as_ref()), lasted_ms }
             }
+            What::Erased => Self::Erased {},
             What::AgentChanged { agent, state } => changed(agent, &state),
             What::Deployed { deployment, version, before, still_running } => Self::Deployed {
                 deployment: deployment.into(),

@@ -207,6 +207,8 @@ pub(crate) enum Data {
         /// From the first to the last moment.
         lasted_ms: u64,
     },
+    /// `contact.erased`: what was kept of the person is erased.
+    Erased {},
     /// `agent.changed`: an agent's state changed.
     AgentChanged {
         /// Whose.
@@ -335,6 +337,7 @@ pub(super) const fn kind(what: &What) -> &'static str {
         What::FlowEnded { .. } => "contact.flow-ended",
         What::SteppedDown { .. } => "contact.stepped-down",
         What::Ended { .. } => "contact.ended",
+        What::Erased => "contact.erased",
         What::AgentChanged { .. } => "agent.changed",
         What::Deployed { .. } => "deployment.changed",
         What::VersionIdle { .. } => "deployment.version-idle",

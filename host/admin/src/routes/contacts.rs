@@ -42,6 +42,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(end_contact))
         .routes(routes!(migrate_contact))
         .routes(routes!(replay_contact))
+        .routes(routes!(erase_contact))
         .routes(routes!(put_attribute))
 }
 
@@ -141,6 +142,8 @@ struct Replayed {
     post, path = "/v1/contacts/{id}/replay", tag = "contacts", params(("id" = String, Path)),
     responses(
         (status = 200, body = Replayed),
+        (status = 410, description = "The contact is erased: `erased`.", body = Details,
+            content_type = "application/problem+json"),
         (status = 409, description = "Its version is gone, or nothing ran: `not-now`.", body = Details,
             content_type = "application/problem+json"),
     ),
@@ -155,6 +158,25 @@ async fn replay_contact(State(app): State<App>, Named(id): Named<ContactId>) -> 
         parted: replayed.parted,
         substituted: replayed.substituted,
     }))
+}
+
+/// Erases what is kept of the person of an ended contact: for good.
+///
+/// The contact's key is destroyed, and with it the journal, the caller's number, attributes, answers, and every text that a
+/// flow wrote. The contact stays in the listing for statistics, with `erased`. Doing it again changes nothing. Not erased
+/// are values that plugins store for the tenant, and what left the host before: events, logs at DEBUG, exports, copies of
+/// the data folder.
+#[utoipa::path(
+    post, path = "/v1/contacts/{id}/erase", tag = "contacts", params(("id" = String, Path)),
+    responses(
+        (status = 204, description = "It is erased, on disk."),
+        (status = 409, description = "The contact is in progress, or its record is not written yet: `not-now`.",
+            body = Details, content_type = "application/problem+json"),
+    ),
+)]
+async fn erase_contact(State(app): State<App>, Named(id): Named<ContactId>) -> Result<StatusCode, Problem> {
+    app.change(move |centre| async move { centre.erase_contact(id).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Sets an attribute of a contact in progress.

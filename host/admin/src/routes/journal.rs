@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::extract::Named;
 use crate::json::{Address, Time};
-use crate::problem::Problem;
+use crate::problem::{Details, Problem};
 use crate::routes::contacts::channel;
 use axum::Json;
 use axum::extract::State;
@@ -159,7 +159,13 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 /// A contact's journal so far.
 #[utoipa::path(
     get, path = "/v1/contacts/{id}/journal", tag = "contacts", params(("id" = String, Path)),
-    responses((status = 200, body = Journal)),
+    responses(
+        (status = 200, body = Journal),
+        (status = 409, description = "It can't be read: `damaged-journal`, `newer-journal`, `lost-key`.", body = Details,
+            content_type = "application/problem+json"),
+        (status = 410, description = "The contact is erased: `erased`.", body = Details,
+            content_type = "application/problem+json"),
+    ),
 )]
 async fn get_journal(State(app): State<App>, Named(id): Named<ContactId>) -> Result<Json<Journal>, Problem> {
     let mut journal = app.ask(app.centre.journal(id)).await?;

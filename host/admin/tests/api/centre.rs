@@ -12,7 +12,7 @@ use cordboard_core::event::Event;
 use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, QueueName};
 use cordboard_core::journal::Journal;
 use cordboard_core::limits::LimitValues;
-use cordboard_core::record::ContactRecord;
+use cordboard_core::record::{ContactRecord, Personal};
 use cordboard_core::time::Timestamp;
 use cordboard_store::{RecordFilter, RecordPage};
 use futures_util::StreamExt as _;
@@ -427,6 +427,17 @@ impl Centre for Fake {
         let parted = self.live(id).is_err().then(|| "entry 2: expected ring, got answer".to_owned());
         let reached = if parted.is_some() { 2 } else { 12 };
         Ok(Replayed { version: Digest::of(b"v1"), entries: 12, reached, parted, substituted: 1 })
+    }
+
+    async fn erase_contact(&self, id: ContactId) -> Result<(), Refusal> {
+        if self.live(id).is_ok() {
+            return Err(Refusal::NotNow("it is in progress".into()));
+        }
+        let mut state = self.state.lock().unwrap();
+        let record = state.records.iter_mut().find(|record| record.id == id);
+        let record = record.ok_or_else(|| Refusal::NotFound { what: "contact", name: id.to_string() })?;
+        *record = record.clone().without_personal(Personal::Erased);
+        Ok(())
     }
 
     async fn set_attribute(&self, id: ContactId, name: String, value: String) -> Result<(), Refusal> {

@@ -99,6 +99,7 @@ fn every(text: &str) -> Vec<(What, &'static str, &'static str)> {
         (What::Descended { rung: "predecessor", version, reason: text() }, "contact.descended", "rung version reason"),
         (What::SteppedDown { reason: text(), queue: None }, "contact.stepped-down", "reason queue"),
         (What::Ended { reason: EndReason::Failed(text()), lasted_ms: 9 }, "contact.ended", "reason detail lasted_ms"),
+        (What::Erased, "contact.erased", ""),
         (
             What::AgentChanged { agent: eve(), state: AgentState::WrapUp { contact: contact(1), until: at(5) } },
             "agent.changed",
@@ -144,12 +145,32 @@ fn check(number: u64, micros: u64, text: &str) {
             types.insert(*kind);
         }
     }
-    assert_eq!(types.len(), 28, "each type is told by one variant only");
+    assert_eq!(types.len(), 29, "each type is told by one variant only");
 }
 
 #[test]
 fn every_event_has_its_members() {
     check(1207, at(1).0, "Hello");
+}
+
+#[test]
+fn rule_20_without_what_is_personal_an_event_keeps_its_form_and_names_nobody() {
+    for (what, kind, data) in every("walnut") {
+        let event = Event { at: at(0), contact: Some(contact(1)), what }.without_personal();
+        let told = cloud_event(1, &event);
+        assert_eq!(members(&told["data"]), data.split_whitespace().collect(), "{kind}");
+        contract::check_schema("CloudEvent", &told);
+        let text = told["data"].to_string();
+        assert!(!text.contains("192.0.2.7") && !text.contains("Ada"), "{kind}: {text}");
+        // What an author calls a question or an attribute, and what isn't about a contact.
+        let named = match kind {
+            "contact.asked" | "contact.chose" | "contact.attribute-set" => 1,
+            "store.health" => 1,
+            "plugin.capability-refused" => 2,
+            _ => 0,
+        };
+        assert_eq!(text.matches("walnut").count(), named, "{kind}: {text}");
+    }
 }
 
 #[test]

@@ -224,6 +224,37 @@ async fn operators_act_on_contacts_in_progress() {
     );
 }
 
+#[tokio::test]
+async fn rule_20_an_ended_contact_is_erased_and_stays_in_the_listing() {
+    let server = server(&[1], &[2]).await;
+    let erase = async |n| server.ask(Method::POST, &format!("/v1/contacts/{}/erase", contact(n)), &[], "").await;
+    erase(1).await.refused(409, "not-now");
+    erase(3).await.refused(404, "not-found");
+    let path = format!("/v1/contacts/{}", contact(2));
+    let before = server.get(&path).await.good();
+    assert_eq!((&before["erased"], &before["unreadable"]), (&json!(false), &json!(false)));
+    for _again in 0..2 {
+        assert_eq!(erase(2).await.status, 204);
+    }
+    let after = server.get(&path).await.good();
+    let address = json!({ "uri": "", "number": null, "display_name": null });
+    for (member, empty) in [
+        ("erased", json!(true)),
+        ("origin", address.clone()),
+        ("dialled", address),
+        ("choices", json!([])),
+        ("attributes", json!({})),
+        ("stepped_down", json!("")),
+    ] {
+        assert_eq!(after[member], empty, "{member}");
+    }
+    for member in ["id", "state", "offered_at", "ended_at", "entry_point", "versions", "journal_entries"] {
+        assert_eq!(after[member], before[member], "{member}");
+    }
+    assert_eq!(after["end"]["reason"], before["end"]["reason"]);
+    assert_eq!(numbers(&server.get("/v1/contacts?live=false").await.good()), [2]);
+}
+
 /// A journal with every kind of call and act.
 fn journal() -> Journal {
     let at = crate::samples::at;

@@ -8,7 +8,9 @@ use cordboard_core::flow::*;
 use cordboard_core::ids::{
     AgentId, ContactId, DecisionId, DeploymentName, Digest, EntryPointName, QueueName, TenantId,
 };
-use cordboard_core::record::{ChoiceMade, ContactRecord, EndReason, Offer, OfferResult, QueueVisit, VisitOutcome};
+use cordboard_core::record::{
+    ChoiceMade, ContactRecord, EndReason, Offer, OfferResult, Personal, QueueVisit, VisitOutcome,
+};
 use cordboard_core::time::Timestamp;
 
 /// 2026-01-31T09:30:00Z, and so many milliseconds.
@@ -116,6 +118,7 @@ pub(crate) fn record(n: u64) -> ContactRecord {
         stepped_down: Some("trap".into()),
         journal_entries: 12,
         journal_durable: false,
+        personal: Personal::Kept,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::event::What;
 use crate::flow::{Channel, ContactError, FlowEnd, RejectCause, Reply, Request, RunEnd, TalkEnd};
 use crate::ids::{ContactId, RunId};
 use crate::journal::External;
-use crate::record::{ContactRecord, EndReason, VisitOutcome};
+use crate::record::{ContactRecord, EndReason, Personal, VisitOutcome};
 
 /// Who or what ends the person's side, with the reason for the record.
 #[derive(Clone, Debug)]
@@ -198,6 +198,7 @@ impl Board {
             stepped_down: contact.stepped_down,
             journal_entries: contact.ledger.total_entries(),
             journal_durable: contact.ledger.durable,
+            personal: Personal::Kept,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Entry, External, Journal};
 use crate::flow::{Reply, Request, WaitStatus};
 use crate::ids::{QueueName, Version};
-use crate::record::{ChoiceMade, ContactRecord, EndReason, QueueVisit, VisitOutcome};
+use crate::record::{ChoiceMade, ContactRecord, EndReason, Personal, QueueVisit, VisitOutcome};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -44,6 +44,7 @@ pub fn interrupted(journal: &Journal) -> Option<ContactRecord> {
         stepped_down: found.stepped_down,
         journal_entries: journal.total_entries(),
         journal_durable: true,
+        personal: Personal::Kept,
     })
 }
 

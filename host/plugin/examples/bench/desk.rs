@@ -8,7 +8,7 @@ use cordboard_core::flow::{Address, Request};
 use cordboard_core::ids::{ContactId, DeploymentName, EntryPointName, LegId, RunId, TenantId, Version};
 use cordboard_core::time::Timestamp;
 use cordboard_plugin::{FlowHandle, FlowMessage, FlowStart, PluginHost};
-use cordboard_store::{Blobs, Item, Rooms, SledOptions, SledStore, Store};
+use cordboard_store::{Blobs, ContactKeys, Item, Rooms, SledOptions, SledStore, Store};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -51,7 +51,8 @@ fn now() -> Timestamp {
 /// A store as the service has it.
 pub(crate) fn store(folder: &Path) -> Rooms {
     let store = Store::new(SledStore::open(SledOptions::new(folder.join("store"))).unwrap());
-    Rooms::new(store, Blobs::open(folder.join("blobs"), 1 << 20).unwrap())
+    let keys = ContactKeys::open(folder.join("contact-keys"), &store).unwrap();
+    Rooms::new(store, keys, Blobs::open(folder.join("blobs"), 1 << 20).unwrap())
 }
 
 /// What the shell's writer does.

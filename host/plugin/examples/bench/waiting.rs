@@ -7,6 +7,7 @@ use crate::{component, percentiles, tell};
 use cordboard_core::config::MigrationPolicy;
 use cordboard_core::ids::{ContactId, Digest, TenantId, Version};
 use cordboard_plugin::{Compiler, Grants, Limits, LoadSpec, PluginConfig, PluginHost};
+use cordboard_store::seal::{ContactKey, KEY_BYTES, Part};
 use cordboard_store::{Item, Rooms};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -183,11 +184,13 @@ pub(crate) async fn journaled(bare_us: f64) {
         with = calls(&host, probe, Some(&rooms)).await.min(with);
     }
     let (durable_p50, durable_p99) = percentiles(durable(&rooms).await);
+    let sealing = sealing_us();
     let figures = [
         ("written", with, "us"),
         ("not kept", without, "us"),
         ("without a board", bare_us, "us"),
         ("written against not kept", with / without, "times"),
+        ("sealing a frame of 64 octets, of that", sealing, "us"),
         ("until it is durable p50", durable_p50 / 1e3, "ms"),
         ("p99", durable_p99 / 1e3, "ms"),
     ];
@@ -201,6 +204,18 @@ async fn calls(host: &PluginHost, probe: Version, rooms: Option<&Rooms>) -> f64 
     desk.begin(&JOURNALED.to_string());
     desk.until(|desk| desk.calls >= JOURNALED).await;
     began.elapsed().as_secs_f64() * 1e6 / JOURNALED as f64
+}
+
+/// Microseconds that sealing a frame takes, on the writer's side.
+fn sealing_us() -> f64 {
+    const FRAMES: u64 = 100_000;
+    let (key, tenant) = (ContactKey::new([7; KEY_BYTES]), TenantId::default_tenant());
+    let began = Instant::now();
+    for number in 0..FRAMES {
+        let sealed = key.seal(&tenant, ContactId(7), Part::Frame(number), &[0; 64]).unwrap();
+        std::hint::black_box(sealed);
+    }
+    began.elapsed().as_secs_f64() * 1e6 / FRAMES as f64
 }
 
 /// How long single frames take.

@@ -241,7 +241,10 @@ impl Directory {
             RunEnd::Returned(_) => "the plugin ended".into(),
             RunEnd::Diverged(what) => what.to_string(),
         };
-        tracing::warn!(version = %self.terms.version.short(), "a look-up failed: {text}");
+        // What it says of itself may name who was looked up.
+        let version = self.terms.version.short();
+        tracing::warn!(%version, "a look-up failed, DEBUG tells how");
+        tracing::debug!(target: "plugin", %version, "a look-up failed: {text}");
         LookupError::Unavailable(shortened(&text, MAX_TEXT_BYTES))
     }
 }

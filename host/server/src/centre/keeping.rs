@@ -93,6 +93,8 @@ pub(super) fn store(error: StoreError) -> Refusal {
         StoreError::Failed { .. } | StoreError::NoSpace { .. } | StoreError::Busy | StoreError::Closed => {
             Refusal::Unavailable(error.to_string())
         }
+        StoreError::Erased { .. } => Refusal::Erased(error.to_string()),
+        StoreError::KeyLost { .. } => Refusal::Unreadable { code: "lost-key", detail: error.to_string() },
         StoreError::Invalid { what, cause } => {
             Refusal::Invalid { code: "invalid-argument", detail: format!("{what} is not valid: {cause}") }
         }

@@ -274,6 +274,9 @@ impl Centre for HostCentre {
     async fn end_contact(&self, id: ContactId) -> Result<(), Refusal> {
         self.act_on(id, Input::EndContact(id)).await
     }
+    async fn erase_contact(&self, id: ContactId) -> Result<(), Refusal> {
+        self.erase(id).await
+    }
     async fn migrate_contact(&self, id: ContactId) -> Result<(), Refusal> {
         self.act_on(id, Input::Migrate(id)).await
     }

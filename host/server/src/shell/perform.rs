@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, warn};
 
 /// Performs effects.
 pub(crate) struct Performer {
@@ -256,7 +256,9 @@ impl Performer {
         let Some(session) = self.session(leg) else { return };
         let rendered = self.parts.prompts.render(prompt);
         if let Some(missing) = self.reported.fresh(rendered.missing) {
-            warn!(%leg, "nothing is recorded for {missing}: it can't be said");
+            // It may be somebody's name.
+            warn!(%leg, "words that nothing is recorded for are left out; DEBUG tells which");
+            debug!(%leg, "nothing is recorded for {missing}: it can't be said");
         }
         if rendered.clips.is_empty() {
             self.at_once.push_back(Input::PlayFinished { leg, play });
@@ -301,8 +303,9 @@ impl Performer {
                 }
                 Some(Input::Rehearsed { contact, run, result })
             }
-            FlowMessage::Log { contact, text, .. } => {
-                info!(%contact, "flow: {text}");
+            FlowMessage::Log { contact, level, text, .. } => {
+                // Journal rule 20: nobody knows what a flow's author writes here.
+                debug!(target: "plugin", %contact, ?level, "flow: {text}");
                 None
             }
         }

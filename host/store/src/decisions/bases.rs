@@ -83,6 +83,17 @@ impl Bases {
         Some((base.name, changes))
     }
 
+    /// Keeps no row of this contact.
+    pub(super) fn forget(&mut self, tenant: &TenantId, contact: ContactId) {
+        let gone = |(whose, _, who): &Place| whose == tenant && *who == Who::Contact(contact);
+        let bytes = &mut self.bytes;
+        self.rows.retain(|place, base| {
+            let gone = gone(place);
+            *bytes -= if gone { base.values.len() * 4 + ROW_BYTES } else { 0 };
+            !gone
+        });
+    }
+
     /// Adds all that a batch has written.
     pub(super) fn confirm(&mut self, fresh: Bases) {
         if self.bytes + fresh.bytes > MAX_BYTES || self.names.len() >= MAX_NAMES {

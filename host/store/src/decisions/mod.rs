@@ -4,8 +4,13 @@
 //! before. So the names of the numbers are shared, by digest; and a row refers to a shared *base row* with the few
 //! numbers that differ from it now (the idle time, mostly). Who writes remembers the base rows it has written; when the
 //! differences from one have cost more than a new one would, it writes a new one.
+//!
+//! A contact's row may be personal, since attributes that are numbers are in it: it is sealed with the contact's key, and
+//! empty once that is erased. Agents' rows, scores and their parts, and who got whom stay readable, for they explain what
+//! became of the others.
 
 mod bases;
+mod sealed;
 mod stored;
 
 use crate::backend::Reader;
@@ -14,15 +19,17 @@ use crate::chunks;
 use crate::error::StoreError;
 use crate::handle::Store;
 use crate::key::{Key, Scan, Table, name_of};
+use crate::seal::{ContactKeys, Prepared};
 use bases::Bases;
 use cordboard_core::decision::Decision;
 use cordboard_core::ids::{ContactId, DecisionId, IdError, TenantId};
 use cordboard_core::time::Timestamp;
+use sealed::{Sealing, Shelf};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
-use stored::{Shelf, Stored};
+use stored::Stored;
 
 /// The most decisions of a page.
 pub const MAX_DECISION_PAGE: usize = 100;
@@ -109,22 +116,29 @@ pub(crate) struct Pieces {
 #[derive(Clone, Debug)]
 pub struct Decisions {
     store: Store,
+    keys: ContactKeys,
     bases: Arc<Mutex<Bases>>,
 }
 
 impl Decisions {
-    /// Over this store.
-    pub fn new(store: Store) -> Self {
-        Self { store, bases: Arc::default() }
+    /// Over this store, the contacts' rows sealed with these keys.
+    pub fn new(store: Store, keys: ContactKeys) -> Self {
+        Self { store, keys, bases: Arc::default() }
+    }
+
+    async fn prepared(&self, tenant: &TenantId, decision: &Decision) -> Result<Prepared, StoreError> {
+        self.keys.prepare(tenant, decision.contacts.iter().map(|row| row.contact).collect()).await
     }
 
     /// Adds a decision to a batch; putting it again replaces it. Call [`Decisions::confirm`] once the batch is committed.
     ///
     /// Fails with `TooLarge` over [`MAX_DECISION_NUMBERS`] or if it takes more than 2 MiB of its own; the batch is as
     /// before then.
-    pub fn put_in(&self, batch: &mut Batch, tenant: &TenantId, decision: &Decision) -> Result<Fresh, StoreError> {
+    pub async fn put_in(&self, batch: &mut Batch, tenant: &TenantId, decision: &Decision) -> Result<Fresh, StoreError> {
         let mut fresh = Fresh::default();
-        let pieces = self.pieces(tenant, decision, &mut fresh)?;
+        let prepared = self.prepared(tenant, decision).await?;
+        let pieces = self.pieces(tenant, decision, &prepared, &mut fresh)?;
+        rows_in(batch, tenant, decision, &prepared)?;
         for shared in pieces.shared {
             batch.append(shared);
         }
@@ -137,10 +151,17 @@ impl Decisions {
         self.bases.lock().unwrap_or_else(PoisonError::into_inner).confirm(fresh.0);
     }
 
+    /// Keeps nothing of an erased contact's numbers in memory.
+    pub(crate) fn forget(&self, tenant: &TenantId, contact: ContactId) {
+        self.bases.lock().unwrap_or_else(PoisonError::into_inner).forget(tenant, contact);
+    }
+
     /// Writes one decision. Ready before it is durable.
     pub async fn put(&self, tenant: &TenantId, decision: &Decision) -> Result<Seq, StoreError> {
         let mut fresh = Fresh::default();
-        let pieces = self.pieces(tenant, decision, &mut fresh)?;
+        let prepared = self.prepared(tenant, decision).await?;
+        let mut pieces = self.pieces(tenant, decision, &prepared, &mut fresh)?;
+        rows_in(pieces.shared.first_mut().unwrap_or(&mut pieces.own), tenant, decision, &prepared)?;
         for shared in pieces.shared {
             self.store.commit(shared).await?;
         }
@@ -155,6 +176,7 @@ impl Decisions {
         &self,
         tenant: &TenantId,
         decision: &Decision,
+        prepared: &Prepared,
         fresh: &mut Fresh,
     ) -> Result<Pieces, StoreError> {
         let mut shared = Vec::new();
@@ -164,12 +186,13 @@ impl Decisions {
             shared.push(batch);
             Ok(())
         };
+        let name = DecisionRef::from(decision).name();
         let bytes = {
             let mut bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
-            stored::encode(&mut bases, &mut fresh.0, tenant, decision, &mut put)?
+            let sealing = Sealing { tenant, prepared, decision: name };
+            stored::encode(&mut bases, &mut fresh.0, &sealing, decision, &mut put)?
         };
         let mut own = Batch::new();
-        let name = DecisionRef::from(decision).name();
         chunks::put(&mut own, tenant, Table::Decision, &name, &bytes, None)?;
         let considered = decision.contacts.iter().map(|row| row.contact);
         let assigned = decision.assigned.iter().map(|(contact, _)| *contact);
@@ -181,11 +204,12 @@ impl Decisions {
 
     /// One decision.
     pub async fn get(&self, tenant: &TenantId, which: DecisionRef) -> Result<Option<Decision>, StoreError> {
-        let tenant = tenant.clone();
+        let (keys, tenant) = (self.keys.clone(), tenant.clone());
         self.store
             .read(move |reader| {
                 let bytes = chunks::get(reader, &tenant, Table::Decision, &which.name())?;
-                bytes.map(|(bytes, _)| Stored::decode(&bytes)?.load(&mut Shelf::new(reader, &tenant))).transpose()
+                let mut shelf = Shelf::new(reader, &tenant, &keys);
+                bytes.map(|(bytes, _)| Stored::decode(&bytes)?.load(which.name(), &mut shelf)).transpose()
             })
             .await
     }
@@ -220,7 +244,7 @@ impl Decisions {
         before: Option<DecisionRef>,
         limit: usize,
     ) -> Result<DecisionPage, StoreError> {
-        let tenant = tenant.clone();
+        let (keys, tenant) = (self.keys.clone(), tenant.clone());
         let limit = limit.clamp(1, MAX_DECISION_PAGE);
         self.store
             .read(move |reader| {
@@ -228,7 +252,7 @@ impl Decisions {
                 if let Some(before) = before {
                     scan = scan.after(&Key::new(&tenant, table, &[prefix.as_slice(), &before.name()].concat())?);
                 }
-                read_page(reader, &tenant, &scan)
+                read_page(reader, &tenant, &keys, &scan)
             })
             .await
     }
@@ -242,16 +266,33 @@ fn index_name(contact: ContactId, name: &[u8; 16]) -> [u8; 32] {
     full
 }
 
-fn read_page(reader: &dyn Reader, tenant: &TenantId, scan: &Scan) -> Result<DecisionPage, StoreError> {
+/// Adds to a batch where the keys of the contacts lie that have new ones.
+fn rows_in(batch: &mut Batch, tenant: &TenantId, decision: &Decision, prepared: &Prepared) -> Result<(), StoreError> {
+    for row in &decision.contacts {
+        if let Ok(held) = prepared.held(row.contact)
+            && !held.kept
+        {
+            held.row_in(batch, tenant, row.contact)?;
+        }
+    }
+    Ok(())
+}
+
+fn read_page(
+    reader: &dyn Reader,
+    tenant: &TenantId,
+    keys: &ContactKeys,
+    scan: &Scan,
+) -> Result<DecisionPage, StoreError> {
     let found = reader.scan(scan)?;
     let mut page = DecisionPage::default();
-    let mut shelf = Shelf::new(reader, tenant);
+    let mut shelf = Shelf::new(reader, tenant, keys);
     for (at, entry) in found.entries.iter().enumerate() {
         let which = DecisionRef::from_name(name_of(entry.key.as_bytes()))?;
         // Index and decision are written together; one that is gone was deleted since.
         let bytes = chunks::get(reader, tenant, Table::Decision, &which.name());
-        let read =
-            bytes.and_then(|bytes| bytes.map(|(bytes, _version)| Stored::decode(&bytes)?.load(&mut shelf)).transpose());
+        let mut load = |(bytes, _version): (Vec<u8>, u64)| Stored::decode(&bytes)?.load(which.name(), &mut shelf);
+        let read = bytes.and_then(|bytes| bytes.map(&mut load).transpose());
         match read {
             Ok(decision) => page.decisions.extend(decision),
             Err(error @ StoreError::Undecodable { .. }) => {

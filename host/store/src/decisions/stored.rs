@@ -1,48 +1,49 @@
-//! A decision as it is on disk: format 1. Fields are never changed; a new format is a new struct beside this one.
+//! A decision as it is on disk: format 2, in which the contacts' rows are sealed; in format 1 they were not. Fields are
+//! never changed; a new format is a new struct beside this one.
 //!
 //! Numbers are kept bit by bit (little-endian), so that a NaN comes back as the one it was.
 
 use super::MAX_DECISION_NUMBERS;
 use super::bases::{Bases, Place, SharedName, Who};
-use crate::backend::Reader;
-use crate::chunks;
+use super::sealed::{SealedV2, Sealing, Shelf};
 use crate::error::StoreError;
-use crate::key::Table;
-use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, LeftOut, PairScore, ScoredBy};
-use cordboard_core::ids::{AgentId, ContactId, DecisionId, Digest, IdError, QueueName, TenantId};
+use crate::seal::Part;
+use cordboard_core::decision::{AgentRow, ContactRow, Decision, LeftOut, PairScore, ScoredBy};
+use cordboard_core::ids::{AgentId, ContactId, DecisionId, Digest, IdError, QueueName};
 use cordboard_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const FORMAT: u8 = 1;
+/// Of decisions, and of rows that contacts' decisions share: what is a contact's is sealed.
+pub(super) const SEALED_FORMAT: u8 = 2;
 /// Rows up to this many numbers stand in the decision itself.
 const INLINE: usize = 8;
-const WHAT: &str = "a decision";
+pub(super) const WHAT: &str = "a decision";
 
 /// Shared: the names of the numbers.
 #[derive(Clone, Serialize, Deserialize)]
-struct NamesV1 {
-    contact: Vec<String>,
-    agent: Vec<String>,
-    parts: Vec<String>,
+pub(super) struct NamesV1 {
+    pub(super) contact: Vec<String>,
+    pub(super) agent: Vec<String>,
+    pub(super) parts: Vec<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-enum WhoV1 {
+pub(super) enum WhoV1 {
     Contact(u128),
     Agent(String),
 }
 
 /// A row in full: shared, or in the decision.
 #[derive(Clone, Serialize, Deserialize)]
-struct RowV1 {
+pub(super) struct RowV1 {
     who: WhoV1,
     values: Vec<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
-enum RowRefV1 {
+pub(super) enum RowRefV1 {
     Inline(RowV1),
     Based { base: SharedName, changes: Vec<(u32, [u8; 4])> },
 }
@@ -65,15 +66,16 @@ enum ReasonV1 {
 /// An agent's id: how many bytes of the one before it begins with, and the rest.
 type FrontCoded = (u8, String);
 
+/// With [`RowRefV1`] for contacts it is format 1, with [`SealedV2`] format 2.
 #[derive(Serialize, Deserialize)]
-struct DecisionV1 {
+pub(super) struct DecisionOf<C> {
     id: u64,
     asked_us: u64,
     decided_us: u64,
     queue: String,
     scored_by: ScoredByV1,
     names: SharedName,
-    contacts: Vec<RowRefV1>,
+    contacts: Vec<C>,
     agents: Vec<RowRefV1>,
     scores: Vec<Option<i64>>,
     /// How many parts each score has; none: as many as there are names of parts.
@@ -92,10 +94,14 @@ const OTHER_STATE: (u8, &str) = (255, "other");
 pub(super) type PutShared<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
 
 fn serialize(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
-    postcard::to_extend(value, vec![FORMAT]).map_err(|error| StoreError::undecodable(WHAT, error))
+    serialize_as(FORMAT, value)
 }
 
-fn deserialize<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
+fn serialize_as(format: u8, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    postcard::to_extend(value, vec![format]).map_err(|error| StoreError::undecodable(WHAT, error))
+}
+
+pub(super) fn deserialize<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
     match bytes.split_first() {
         Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|error| StoreError::undecodable(WHAT, error)),
         Some((format, _)) => Err(StoreError::undecodable(WHAT, format!("format {format} is not known"))),
@@ -103,7 +109,7 @@ fn deserialize<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError>
     }
 }
 
-fn shared_name(bytes: &[u8]) -> SharedName {
+pub(super) fn shared_name(bytes: &[u8]) -> SharedName {
     let mut name = SharedName::default();
     name.copy_from_slice(Digest::of(bytes).0.first_chunk::<16>().unwrap_or(&[0; 16]));
     name
@@ -125,11 +131,12 @@ fn floats(bytes: &[u8]) -> Result<Vec<f32>, StoreError> {
 pub(super) fn encode(
     bases: &mut Bases,
     fresh: &mut Bases,
-    tenant: &TenantId,
+    sealing: &Sealing<'_>,
     decision: &Decision,
     put: &mut PutShared<'_>,
 ) -> Result<Vec<u8>, StoreError> {
     check_size(decision)?;
+    let tenant = sealing.tenant;
     let names = serialize(&NamesV1 {
         contact: decision.columns.contact.to_vec(),
         agent: decision.columns.agent.to_vec(),
@@ -143,14 +150,17 @@ pub(super) fn encode(
     }
     let mut row = |who: Who, values: &[f32]| {
         let place = (tenant.clone(), names_name, who);
-        store_row(bases, fresh, place, values.iter().map(|value| value.to_bits()).collect(), put)
+        store_row(bases, fresh, place, values.iter().map(|value| value.to_bits()).collect(), (sealing, put))
     };
-    let contacts = decision.contacts.iter().map(|found| row(Who::Contact(found.contact), &found.values));
-    let contacts = contacts.collect::<Result<_, _>>()?;
+    let mut contacts = Vec::with_capacity(decision.contacts.len());
+    for found in &decision.contacts {
+        let row = serialize(&row(Who::Contact(found.contact), &found.values)?)?;
+        contacts.push(sealing.seal(found.contact, Part::Row(sealing.decision), &row)?);
+    }
     let agents = decision.agents.iter().map(|found| row(Who::Agent(found.agent.clone()), &found.values));
     let agents = agents.collect::<Result<_, _>>()?;
     let all_parts = decision.scores.iter().all(|score| score.parts.len() == decision.parts.len());
-    let stored = DecisionV1 {
+    let stored = DecisionOf {
         id: decision.id.0,
         asked_us: decision.asked_at.0,
         decided_us: decision.decided_at.0,
@@ -170,7 +180,7 @@ pub(super) fn encode(
         assigned: decision.assigned.iter().map(|(contact, agent)| (contact.0, agent.to_string())).collect(),
         left_out: store_left_out(&decision.left_out),
     };
-    serialize(&stored)
+    serialize_as(SEALED_FORMAT, &stored)
 }
 
 fn check_size(decision: &Decision) -> Result<(), StoreError> {
@@ -190,7 +200,7 @@ fn store_row(
     fresh: &mut Bases,
     place: Place,
     values: Vec<u32>,
-    put: &mut PutShared<'_>,
+    (sealing, put): (&Sealing<'_>, &mut PutShared<'_>),
 ) -> Result<RowRefV1, StoreError> {
     let inline = values.len() <= INLINE;
     let mut differences = || fresh.differences(&place, &values).or_else(|| bases.differences(&place, &values));
@@ -206,7 +216,10 @@ fn store_row(
     if inline {
         return Ok(RowRefV1::Inline(row));
     }
-    let bytes = serialize(&row)?;
+    let mut bytes = serialize(&row)?;
+    if let Who::Contact(contact) = &place.2 {
+        bytes = serialize_as(SEALED_FORMAT, &sealing.seal(*contact, Part::SharedRow, &bytes)?)?;
+    }
     let base = shared_name(&bytes);
     put(&base, &bytes)?;
     fresh.add_row(place, base, values);
@@ -238,74 +251,72 @@ fn store_left_out(left_out: &[(AgentId, LeftOut)]) -> Vec<(FrontCoded, ReasonV1)
     stored
 }
 
-/// Shared rows and names that were read for a page, and how many numbers its decisions have.
-pub(super) struct Shelf<'a> {
-    reader: &'a dyn Reader,
-    tenant: &'a TenantId,
-    rows: BTreeMap<SharedName, Arc<RowV1>>,
-    names: BTreeMap<SharedName, (Columns, Vec<String>)>,
-    pub(super) numbers: usize,
-}
-
-impl<'a> Shelf<'a> {
-    pub(super) fn new(reader: &'a dyn Reader, tenant: &'a TenantId) -> Self {
-        Self { reader, tenant, rows: BTreeMap::new(), names: BTreeMap::new(), numbers: 0 }
-    }
-
-    fn read(&self, name: &SharedName) -> Result<Vec<u8>, StoreError> {
-        match chunks::get(self.reader, self.tenant, Table::Shared, name)? {
-            Some((bytes, _)) if shared_name(&bytes) == *name => Ok(bytes),
-            Some(_) => Err(StoreError::undecodable(WHAT, "what it shares doesn't have its digest any more")),
-            None => Err(StoreError::undecodable(WHAT, "what it shares is missing")),
-        }
-    }
-
-    fn row(&mut self, name: &SharedName) -> Result<Arc<RowV1>, StoreError> {
-        if let Some(row) = self.rows.get(name) {
-            return Ok(Arc::clone(row));
-        }
-        let row = Arc::new(deserialize::<RowV1>(&self.read(name)?)?);
-        self.rows.insert(*name, Arc::clone(&row));
-        Ok(row)
-    }
-
-    fn names(&mut self, name: &SharedName) -> Result<(Columns, Vec<String>), StoreError> {
-        if let Some(names) = self.names.get(name) {
-            return Ok(names.clone());
-        }
-        let NamesV1 { contact, agent, parts } = deserialize(&self.read(name)?)?;
-        let names = (Columns { contact: contact.into(), agent: agent.into() }, parts);
-        self.names.insert(*name, names.clone());
-        Ok(names)
-    }
-}
-
 /// A decision's own bytes, decoded.
-pub(super) struct Stored(DecisionV1);
+pub(super) enum Stored {
+    Plain(DecisionOf<RowRefV1>),
+    Sealed(DecisionOf<SealedV2>),
+}
 
 impl Stored {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        deserialize(bytes).map(Self)
+        match bytes.split_first() {
+            Some((&SEALED_FORMAT, body)) => {
+                postcard::from_bytes(body).map(Self::Sealed).map_err(|error| StoreError::undecodable(WHAT, error))
+            }
+            Some(_) | None => deserialize(bytes).map(Self::Plain),
+        }
     }
 
-    /// The decision, with what it shares read from the shelf.
-    pub(super) fn load(self, shelf: &mut Shelf<'_>) -> Result<Decision, StoreError> {
-        let stored = self.0;
+    /// The decision of this name, with what it shares read from the shelf.
+    pub(super) fn load(self, name: [u8; 16], shelf: &mut Shelf<'_>) -> Result<Decision, StoreError> {
+        match self {
+            Self::Plain(stored) => stored.load(shelf, |row, shelf, budget| {
+                let contact = match &row {
+                    RowRefV1::Inline(row) => row.who.clone(),
+                    RowRefV1::Based { base, .. } => match shelf.row(base)? {
+                        Some(base) => base.who.clone(),
+                        None => return Err(StoreError::undecodable(WHAT, "a sealed row in a plain decision")),
+                    },
+                };
+                match contact {
+                    WhoV1::Contact(contact) => Ok((contact, shelf.contact_row(contact, row, budget)?)),
+                    WhoV1::Agent(_) => Err(StoreError::undecodable(WHAT, "an agent among the contacts")),
+                }
+            }),
+            Self::Sealed(stored) => stored.load(shelf, |sealed, shelf, budget| {
+                let Some(opened) = shelf.open(&sealed, Part::Row(name))? else {
+                    return Ok((sealed.contact, Vec::new()));
+                };
+                Ok((sealed.contact, shelf.contact_row(sealed.contact, deserialize(&opened)?, budget)?))
+            }),
+        }
+    }
+}
+
+impl<C> DecisionOf<C> {
+    fn load(
+        self,
+        shelf: &mut Shelf<'_>,
+        contact: impl Fn(C, &mut Shelf<'_>, &mut usize) -> Result<(u128, Vec<f32>), StoreError>,
+    ) -> Result<Decision, StoreError> {
+        let stored = self;
         // A few bytes can refer to long rows many times: what comes of them is counted.
         let mut budget = MAX_DECISION_NUMBERS;
         let (columns, parts) = shelf.names(&stored.names)?;
         let mut contacts = Vec::new();
         for row in stored.contacts {
-            match load_row(row, shelf, &mut budget)? {
-                (WhoV1::Contact(contact), values) => contacts.push(ContactRow { contact: ContactId(contact), values }),
-                (WhoV1::Agent(_), _) => return Err(StoreError::undecodable(WHAT, "an agent among the contacts")),
-            }
+            let (contact, values) = contact(row, shelf, &mut budget)?;
+            contacts.push(ContactRow { contact: ContactId(contact), values });
         }
         let mut agents = Vec::new();
         for row in stored.agents {
             match load_row(row, shelf, &mut budget)? {
-                (WhoV1::Agent(agent), values) => agents.push(AgentRow { agent: id(AgentId::new(agent))?, values }),
-                (WhoV1::Contact(_), _) => return Err(StoreError::undecodable(WHAT, "a contact among the agents")),
+                Some((WhoV1::Agent(agent), values)) => {
+                    agents.push(AgentRow { agent: id(AgentId::new(agent))?, values });
+                }
+                Some((WhoV1::Contact(_), _)) | None => {
+                    return Err(StoreError::undecodable(WHAT, "a contact among the agents"));
+                }
             }
         }
         let scores = load_scores(&stored.scores, stored.part_counts, &stored.part_values, parts.len())?;
@@ -338,10 +349,18 @@ fn id<T>(made: Result<T, IdError>) -> Result<T, StoreError> {
     made.map_err(|error| StoreError::undecodable(WHAT, error))
 }
 
-fn load_row(row: RowRefV1, shelf: &mut Shelf<'_>, budget: &mut usize) -> Result<(WhoV1, Vec<f32>), StoreError> {
+/// None if it is based on a row that doesn't open.
+pub(super) fn load_row(
+    row: RowRefV1,
+    shelf: &mut Shelf<'_>,
+    budget: &mut usize,
+) -> Result<Option<(WhoV1, Vec<f32>)>, StoreError> {
     let (row, changes) = match row {
         RowRefV1::Inline(row) => (Arc::new(row), Vec::new()),
-        RowRefV1::Based { base, changes } => (shelf.row(&base)?, changes),
+        RowRefV1::Based { base, changes } => match shelf.row(&base)? {
+            Some(row) => (row, changes),
+            None => return Ok(None),
+        },
     };
     *budget = budget
         .checked_sub(row.values.len() / 4)
@@ -352,7 +371,7 @@ fn load_row(row: RowRefV1, shelf: &mut Shelf<'_>, budget: &mut usize) -> Result<
         *value.ok_or_else(|| StoreError::undecodable(WHAT, "a column that the row doesn't have"))? =
             f32::from_le_bytes(bytes);
     }
-    Ok((row.who.clone(), values))
+    Ok(Some((row.who.clone(), values)))
 }
 
 fn load_scores(

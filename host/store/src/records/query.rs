@@ -8,6 +8,7 @@ use super::index::RecordFilter;
 use crate::backend::Reader;
 use crate::error::StoreError;
 use crate::key::{Key, Scan, Table, name_of};
+use crate::seal::ContactKeys;
 use cordboard_core::ids::TenantId;
 use std::ops::ControlFlow;
 
@@ -93,7 +94,7 @@ impl Cursor<'_> {
 pub(super) fn walk(
     reader: &dyn Reader,
     tenant: &TenantId,
-    filter: &RecordFilter,
+    (filter, keys): (&RecordFilter, &ContactKeys),
     before: Option<u128>,
     limit: usize,
 ) -> Result<Found, StoreError> {
@@ -101,7 +102,8 @@ pub(super) fn walk(
     let mut found = Found { ids: Vec::new(), next: None, examined: 0 };
     let below = before.into_iter().chain(until).min();
     let Some(mut id) = below.map_or(Some(u128::MAX), |below| below.checked_sub(1)) else { return Ok(found) };
-    let mut prefixes: Vec<_> = filter.prefixes().into_iter().map(|prefix| (Table::RecordIndex, prefix)).collect();
+    let mut prefixes: Vec<_> =
+        filter.prefixes(keys, tenant).into_iter().map(|prefix| (Table::RecordIndex, prefix)).collect();
     if prefixes.is_empty() {
         prefixes.push((Table::Record, Vec::new()));
     }

@@ -1,13 +1,18 @@
-//! A contact record as it is on disk: format 1. Fields are never changed; a new format is a new struct beside this one.
+//! A contact record as it is on disk: format 2, a record without its personal part, and that sealed. Format 1 was the
+//! record in plain. Fields are never changed; a new format is a new struct beside this one.
 
 use crate::error::StoreError;
+use crate::seal::{Access, Held, Part};
 use cordboard_core::flow::{Address, Channel};
 use cordboard_core::ids::{AgentId, ContactId, DecisionId, Digest, EntryPointName, IdError, QueueName, TenantId};
-use cordboard_core::record::{ChoiceMade, ContactRecord, EndReason, Offer, OfferResult, QueueVisit, VisitOutcome};
+use cordboard_core::record::{
+    ChoiceMade, ContactRecord, EndReason, Offer, OfferResult, Personal, QueueVisit, VisitOutcome,
+};
 use cordboard_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-const FORMAT: u8 = 1;
+const PLAIN: u8 = 1;
+const FORMAT: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct AddressV1 {
@@ -62,21 +67,134 @@ struct RecordV1 {
     journal_durable: bool,
 }
 
-/// The record's bytes: the format, then postcard.
-pub(super) fn encode(record: &ContactRecord) -> Result<Vec<u8>, StoreError> {
-    postcard::to_extend(&store(record), vec![FORMAT]).map_err(|error| StoreError::undecodable("a record", error))
+/// What is personal: sealed in a record of format 2.
+#[derive(Serialize, Deserialize)]
+struct PersonalV1 {
+    origin: AddressV1,
+    dialled: AddressV1,
+    end: Option<String>,
+    /// Of visits that were lost, in order.
+    lost: Vec<String>,
+    choices: Vec<(u64, String, String)>,
+    attributes: Vec<(String, String)>,
+    stepped_down: Option<String>,
 }
 
-/// The record of these bytes.
-pub(super) fn decode(tenant: &TenantId, bytes: &[u8]) -> Result<ContactRecord, StoreError> {
+#[derive(Serialize, Deserialize)]
+struct RecordV2 {
+    /// Without its personal part.
+    record: RecordV1,
+    /// Empty once it is erased.
+    sealed: Vec<u8>,
+}
+
+fn wrong(error: impl ToString) -> StoreError {
+    StoreError::undecodable("a record", error)
+}
+
+/// The record's bytes: the format, then postcard.
+pub(super) fn encode(held: &Held, record: &ContactRecord) -> Result<Vec<u8>, StoreError> {
+    let personal = postcard::to_allocvec(&store_personal(record)).map_err(wrong)?;
+    let sealed = held.key.seal(&record.tenant, record.id, Part::Record, &personal)?;
+    with(record, sealed)
+}
+
+/// The bytes of a record of which nothing personal is kept any more.
+pub(super) fn encode_erased(record: &ContactRecord) -> Result<Vec<u8>, StoreError> {
+    with(record, Vec::new())
+}
+
+fn with(record: &ContactRecord, sealed: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    let record = store(&record.clone().without_personal(Personal::Erased));
+    postcard::to_extend(&RecordV2 { record, sealed }, vec![FORMAT]).map_err(wrong)
+}
+
+/// The record of these bytes. Where its personal part can't be read, the rest is there all the same.
+pub(super) fn decode(tenant: &TenantId, bytes: &[u8], access: &Access) -> Result<ContactRecord, StoreError> {
     match bytes.split_first() {
-        Some((&FORMAT, body)) => {
-            let stored = postcard::from_bytes(body).map_err(|error| StoreError::undecodable("a record", error))?;
-            load(tenant, stored).map_err(|error| StoreError::undecodable("a record", error))
+        Some((&PLAIN, body)) => {
+            let record = load(tenant, postcard::from_bytes(body).map_err(wrong)?).map_err(wrong)?;
+            Ok(match access {
+                Access::Erased => record.without_personal(Personal::Erased),
+                Access::Plain | Access::Sealed { .. } | Access::Lost(_) => record,
+            })
         }
-        Some((format, _)) => Err(StoreError::undecodable("a record", format!("format {format} is not known"))),
-        None => Err(StoreError::undecodable("a record", "empty")),
+        Some((&FORMAT, body)) => {
+            let RecordV2 { record, sealed } = postcard::from_bytes(body).map_err(wrong)?;
+            let record = load(tenant, record).map_err(wrong)?;
+            if matches!(access, Access::Erased) {
+                return Ok(record.without_personal(Personal::Erased));
+            }
+            match open(tenant, &record, &sealed, access) {
+                Ok(personal) => Ok(load_personal(record, personal)),
+                Err(cause) => {
+                    tracing::error!(contact = %record.id, cause, "what its record says of the person can't be read");
+                    Ok(record.without_personal(Personal::Unreadable))
+                }
+            }
+        }
+        Some((format, _)) => Err(wrong(format!("format {format} is not known"))),
+        None => Err(wrong("empty")),
     }
+}
+
+fn open(tenant: &TenantId, record: &ContactRecord, sealed: &[u8], access: &Access) -> Result<PersonalV1, &'static str> {
+    let key = match access {
+        Access::Sealed { key, .. } => key,
+        Access::Plain | Access::Erased => return Err("it has no key"),
+        Access::Lost(cause) => return Err(cause),
+    };
+    let opened =
+        key.open(tenant, record.id, Part::Record, sealed).map_err(|_| "it was changed, cut short, or moved")?;
+    postcard::from_bytes(&opened).map_err(|_| "it is malformed")
+}
+
+fn store_personal(record: &ContactRecord) -> PersonalV1 {
+    let lost = record.visits.iter().filter_map(|visit| match &visit.outcome {
+        VisitOutcome::Lost(text) => Some(text.clone()),
+        VisitOutcome::Answered { .. } | VisitOutcome::Abandoned | VisitOutcome::Left => None,
+    });
+    PersonalV1 {
+        origin: store_address(&record.origin),
+        dialled: store_address(&record.dialled),
+        end: record.end.detail().map(Into::into),
+        lost: lost.collect(),
+        choices: store_choices(record),
+        attributes: store_attributes(record),
+        stepped_down: record.stepped_down.clone(),
+    }
+}
+
+fn load_personal(mut record: ContactRecord, personal: PersonalV1) -> ContactRecord {
+    let PersonalV1 { origin, dialled, end, lost, choices, attributes, stepped_down } = personal;
+    record.origin = load_address(origin);
+    record.dialled = load_address(dialled);
+    // Its code is known: it was read a moment ago.
+    record.end = load_end(record.end.code().into(), end.unwrap_or_default()).unwrap_or(record.end);
+    let mut lost = lost.into_iter();
+    for visit in &mut record.visits {
+        if let VisitOutcome::Lost(text) = &mut visit.outcome {
+            *text = lost.next().unwrap_or_default();
+        }
+    }
+    record.choices = load_choices(choices);
+    record.attributes = attributes.into_iter().collect();
+    record.stepped_down = stepped_down;
+    record.personal = Personal::Kept;
+    record
+}
+
+fn store_choices(record: &ContactRecord) -> Vec<(u64, String, String)> {
+    record.choices.iter().map(|made| (made.at.0, made.question.clone(), made.answer.clone())).collect()
+}
+
+fn load_choices(choices: Vec<(u64, String, String)>) -> Vec<ChoiceMade> {
+    let load = |(at, question, answer)| ChoiceMade { at: Timestamp(at), question, answer };
+    choices.into_iter().map(load).collect()
+}
+
+fn store_attributes(record: &ContactRecord) -> Vec<(String, String)> {
+    record.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn store(record: &ContactRecord) -> RecordV1 {
@@ -94,8 +212,8 @@ fn store(record: &ContactRecord) -> RecordV1 {
         ended_us: record.ended_at.0,
         end: (record.end.code().into(), record.end.detail().map(Into::into)),
         visits: record.visits.iter().map(store_visit).collect(),
-        choices: record.choices.iter().map(|made| (made.at.0, made.question.clone(), made.answer.clone())).collect(),
-        attributes: record.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        choices: store_choices(record),
+        attributes: store_attributes(record),
         versions: record.versions.iter().map(|version| version.0).collect(),
         stepped_down: record.stepped_down.clone(),
         journal_entries: record.journal_entries,
@@ -163,16 +281,13 @@ fn load(tenant: &TenantId, stored: RecordV1) -> Result<ContactRecord, Unknown> {
         ended_at: Timestamp(stored.ended_us),
         end: load_end(stored.end.0, stored.end.1.unwrap_or_default())?,
         visits: stored.visits.into_iter().map(load_visit).collect::<Result<_, _>>()?,
-        choices: stored
-            .choices
-            .into_iter()
-            .map(|(at, question, answer)| ChoiceMade { at: Timestamp(at), question, answer })
-            .collect(),
+        choices: load_choices(stored.choices),
         attributes: stored.attributes.into_iter().collect(),
         versions: stored.versions.into_iter().map(Digest).collect(),
         stepped_down: stored.stepped_down,
         journal_entries: stored.journal_entries,
         journal_durable: stored.journal_durable,
+        personal: Personal::Kept,
     })
 }
 

@@ -11,6 +11,7 @@ mod readers;
 mod writer;
 
 pub use compact::{CompactReport, compact_offline};
+pub(crate) use open::sync_dir;
 
 use crate::backend::{Backend, BoxFuture, Durable, ReadJob, Submitted};
 use crate::batch::{Batch, Seq};

@@ -12,9 +12,9 @@
 use cordboard_core::decision::Decision;
 use cordboard_core::flow::{Address, Channel};
 use cordboard_core::ids::{AgentId, ContactId, TenantId};
-use cordboard_core::record::{ContactRecord, EndReason};
+use cordboard_core::record::{ContactRecord, EndReason, Personal};
 use cordboard_core::time::Timestamp;
-use cordboard_store::{Blobs, Faults, Key, MemoryStore, Rooms, SledOptions, SledStore, Store, Table};
+use cordboard_store::{Blobs, ContactKeys, Faults, Key, MemoryStore, Rooms, SledOptions, SledStore, Store, Table};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -58,14 +58,15 @@ pub struct Centre {
     pub name: &'static str,
     pub rooms: Rooms,
     pub faults: Arc<Faults>,
-    _engine: Engine,
-    _blobs: tempfile::TempDir,
+    pub _engine: Engine,
+    pub _blobs: tempfile::TempDir,
 }
 
 pub fn centres() -> Vec<Centre> {
     let centre = |engine: Engine| {
         let blobs = tempfile::tempdir().unwrap();
-        let rooms = Rooms::new(engine.store.clone(), Blobs::open(blobs.path(), 1 << 20).unwrap());
+        let keys = ContactKeys::open(blobs.path().join("contact-keys"), &engine.store).unwrap();
+        let rooms = Rooms::new(engine.store.clone(), keys, Blobs::open(blobs.path().join("blobs"), 1 << 20).unwrap());
         Centre { name: engine.name, rooms, faults: engine.faults.clone(), _engine: engine, _blobs: blobs }
     };
     engines().into_iter().map(centre).collect()
@@ -104,6 +105,7 @@ pub fn record(who: &TenantId, contact: ContactId) -> ContactRecord {
         stepped_down: None,
         journal_entries: 0,
         journal_durable: true,
+        personal: Personal::Kept,
     }
 }
 

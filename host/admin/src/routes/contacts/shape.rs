@@ -4,7 +4,7 @@ use crate::centre;
 use crate::json::{Address, Time};
 use cordboard_core::board::{ContactView, PlaceView};
 use cordboard_core::flow::Channel;
-use cordboard_core::record::{ChoiceMade, ContactRecord, EndReason, OfferResult, QueueVisit, VisitOutcome};
+use cordboard_core::record::{ChoiceMade, ContactRecord, EndReason, OfferResult, Personal, QueueVisit, VisitOutcome};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -57,6 +57,10 @@ pub(crate) struct Contact {
     journal_entries: u64,
     /// False if part of the journal could not be written.
     journal_durable: bool,
+    /// What was kept of the person is erased: `origin`, `dialled`, `choices`, `attributes` and every text are empty.
+    erased: bool,
+    /// What is kept of the person can't be read, and is empty here: its key is lost, or it is damaged.
+    unreadable: bool,
 }
 
 /// Why a contact ended.
@@ -180,6 +184,8 @@ impl From<ContactView> for Contact {
             stepped_down: view.stepped_down,
             journal_entries: view.journal_entries,
             journal_durable: view.journal_durable,
+            erased: false,
+            unreadable: false,
         }
     }
 }
@@ -209,6 +215,8 @@ impl From<ContactRecord> for Contact {
             stepped_down: record.stepped_down,
             journal_entries: record.journal_entries,
             journal_durable: record.journal_durable,
+            erased: record.personal == Personal::Erased,
+            unreadable: record.personal == Personal::Unreadable,
         }
     }
 }
