@@ -5,12 +5,16 @@
 //! is a new journal format.
 
 mod check;
+mod fetch;
+mod lookup;
 mod value;
 
-pub use check::{attribute as check_attribute, check, profile as check_profile};
+pub use check::{attribute as check_attribute, check, profile as check_profile, response as check_response};
+pub use fetch::{FetchError, FetchRequest, FetchResponse, HeaderValue, Method};
+pub use lookup::{LookupError, LookupKey, Profile};
 pub use value::ValueError;
 
-use crate::ids::{AgentId, DeploymentName};
+use crate::ids::AgentId;
 use crate::replay::Divergence;
 use serde::{Deserialize, Serialize};
 
@@ -153,47 +157,6 @@ pub enum ContactError {
     NotNow(String),
     /// A limit is reached.
     Limit(String),
-    /// Anything else.
-    Other(String),
-}
-
-/// Whom to look up.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct LookupKey {
-    /// A crm deployment; the tenant's default if none.
-    pub directory: Option<DeploymentName>,
-    /// Kind of key.
-    pub kind: String,
-    /// The key.
-    pub value: String,
-}
-
-/// What a directory knows of a person.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Profile {
-    /// There.
-    pub id: String,
-    /// For greeting and screen pop.
-    pub display_name: Option<String>,
-    /// In the directory's order.
-    pub fields: Vec<(String, String)>,
-}
-
-/// Why a look-up has no answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LookupError {
-    /// Too late.
-    Timeout,
-    /// Too many under way.
-    Busy,
-    /// The directory failed.
-    Unavailable(String),
-    /// No such directory, or a key it doesn't know.
-    Unsupported(String),
-    /// The person is gone.
-    Ended,
-    /// An argument is out of bounds.
-    Invalid(String),
     /// Anything else.
     Other(String),
 }
@@ -373,6 +336,13 @@ pub enum Request {
     LoadValue(String),
     /// `contact.store`: key, and the value; none: it is removed.
     StoreValue(String, Option<String>),
+    /// `contact.fetch`
+    Fetch {
+        /// What is sent where.
+        request: FetchRequest,
+        /// How long at most.
+        timeout_ms: u32,
+    },
 }
 
 /// What a host call returned.
@@ -400,6 +370,10 @@ pub enum Reply {
     Value(Option<String>),
     /// Of `load` and `store`.
     ValueFailed(ValueError),
+    /// Of `fetch`.
+    Fetched(FetchResponse),
+    /// Of `fetch`.
+    FetchFailed(FetchError),
 }
 
 /// How a flow's run ended.
@@ -452,6 +426,7 @@ impl Request {
             | Request::ContinueAs { .. }
             | Request::End(_)
             | Request::StoreValue(..) => true,
+            Request::Fetch { request, .. } => request.method.acts(),
             Request::Attribute(_)
             | Request::SetAttribute(..)
             | Request::Ring
@@ -491,6 +466,7 @@ impl Request {
             Request::End(_) => "end",
             Request::LoadValue(_) => "load",
             Request::StoreValue(..) => "store",
+            Request::Fetch { .. } => "fetch",
         }
     }
 }

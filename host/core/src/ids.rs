@@ -154,6 +154,8 @@ number!(/// One thing that plays.
     PlayId);
 number!(/// One look-up under way.
     LookupId);
+number!(/// One request to a place outside, under way.
+    FetchId);
 number!(/// One stored value being read or kept.
     ValueId);
 number!(/// One routing decision.

@@ -1,9 +1,10 @@
-//! The bounds that `wit/flow/0.1.0/flow.wit` states: just within and just outside.
+//! The bounds that `wit/flow/0.2.0/flow.wit` states: just within and just outside.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use cordboard_core::flow::{
-    Choice, DigitsRule, FlowEnd, LookupKey, Profile, Prompt, PromptPart, Question, QueueRequest, RejectCause, Request,
-    SkillRequirement, Treatment, TypeAhead, check, check_attribute, check_profile,
+    Choice, DigitsRule, FetchRequest, FetchResponse, FlowEnd, HeaderValue, LookupKey, Method, Profile, Prompt,
+    PromptPart, Question, QueueRequest, RejectCause, Request, SkillRequirement, Treatment, TypeAhead, check,
+    check_attribute, check_profile, check_response,
 };
 
 fn x(bytes: usize) -> String {
@@ -277,5 +278,145 @@ fn profiles() {
         (false, profile(64, 8192)),
     ] {
         assert_eq!(check_profile(&profile).is_ok(), within, "{} fields", profile.fields.len());
+    }
+}
+
+fn get() -> FetchRequest {
+    FetchRequest { method: Method::Get, url: "http://a/".into(), headers: vec![], body: None, wanted_headers: vec![] }
+}
+
+fn fetch(request: FetchRequest) -> Request {
+    Request::Fetch { request, timeout_ms: 1000 }
+}
+
+#[test]
+fn requests_to_places_outside() {
+    let url = |url: &str| fetch(FetchRequest { url: url.into(), ..get() });
+    let method = |method| fetch(FetchRequest { method, ..get() });
+    let other = |name: &str| method(Method::Other(name.into()));
+    let body = |method, bytes| fetch(FetchRequest { method, body: Some(vec![b'x'; bytes]), ..get() });
+    let time = |timeout_ms| Request::Fetch { request: get(), timeout_ms };
+    table(vec![
+        (
+            "the url",
+            vec![
+                url("http://a"),
+                url("HTTPS://a:8443/b?c=%20&d[]={e}"),
+                url("http://[::1]:80/"),
+                url(&format!("http://{}", x(2041))),
+            ],
+            [
+                "",
+                "http://",
+                "https:///a",
+                "//a/b",
+                "/a",
+                "ftp://a/",
+                "file:///etc/passwd",
+                "http://a b/",
+                "http://a/\r\nb",
+                "http://a/#b",
+                "http://u:p@a/",
+                "http://?a",
+                "http://a/<",
+                "http://ä/",
+                "httpx://a/",
+            ]
+            .iter()
+            .map(|bad| url(bad))
+            .chain([url(&format!("http://{}", x(2042)))])
+            .collect(),
+        ),
+        (
+            "the method",
+            vec![method(Method::Head), method(Method::Delete), other("OPTIONS"), other(&"X".repeat(32))],
+            ["", "get", "GET", "POST", "CONNECT", "TRACE", "A B"]
+                .map(other)
+                .into_iter()
+                .chain([other(&"X".repeat(33))])
+                .collect(),
+        ),
+        (
+            "the body",
+            vec![body(Method::Post, 0), body(Method::Put, 65_536), method(Method::Post)],
+            vec![body(Method::Post, 65_537), body(Method::Get, 0), body(Method::Head, 1)],
+        ),
+        ("the time", vec![time(100), time(60_000)], vec![time(99), time(60_001)]),
+    ]);
+}
+
+#[test]
+fn headers_of_requests() {
+    let headers = |headers: Vec<(String, HeaderValue)>| fetch(FetchRequest { headers, ..get() });
+    let text = |name: &str, value: &str| headers(vec![(name.into(), HeaderValue::Text(value.into()))]);
+    let config = |name: &str, prefix: &str, key: &str| {
+        headers(vec![(name.into(), HeaderValue::Config { prefix: prefix.into(), key: key.into() })])
+    };
+    let many = |count: usize, bytes: usize| {
+        headers((0..count).map(|at| (format!("x-{at:02}"), HeaderValue::Text(x(bytes)))).collect())
+    };
+    let twice = |other: &str| headers(["x-a", other].map(|name| (name.into(), HeaderValue::Text("1".into()))).into());
+    let wanted = |names: &[&str]| {
+        fetch(FetchRequest { wanted_headers: names.iter().map(|name| (*name).into()).collect(), ..get() })
+    };
+    table(vec![
+        (
+            "a name",
+            vec![text("x", ""), text(&x(64), "")],
+            vec![text("", ""), text(&x(65), ""), text("a b", ""), text("ä", "")],
+        ),
+        (
+            "a value",
+            vec![text("accept", "a\tb ~"), text("x", &x(4096))],
+            vec![text("x", "a\nb"), text("x", "a\rb"), text("x", "ä"), text("x", "\0"), text("x", &x(4097))],
+        ),
+        (
+            "the host's own",
+            vec![text("idempotency-key", "mine"), text("accept-encoding", "gzip")],
+            ["Host", "content-length", "Transfer-Encoding", "connection", "te", "expect", "proxy-authorization"]
+                .map(|name| text(name, "x"))
+                .into(),
+        ),
+        (
+            "what proves who asks",
+            vec![
+                config("authorization", "Bearer ", "token"),
+                config("cookie", "", &x(128)),
+                config("x-api-key", &x(64), "k"),
+            ],
+            vec![
+                text("Authorization", "Bearer x"),
+                text("cookie", "a=b"),
+                config("authorization", "", ""),
+                config("authorization", "", &x(129)),
+                config("authorization", &x(65), "k"),
+                config("authorization", "a\r\n", "k"),
+            ],
+        ),
+        ("how many", vec![many(32, 1), many(4, 4091)], vec![many(33, 1), many(4, 4093), twice("X-A")]),
+        (
+            "the wanted ones",
+            vec![wanted(&["location"; 16]), wanted(&[])],
+            vec![wanted(&["location"; 17]), wanted(&["a:b"]), wanted(&["Set-Cookie"])],
+        ),
+    ]);
+}
+
+#[test]
+fn responses() {
+    let of = |status, headers: usize, bytes: usize, body: usize| FetchResponse {
+        status,
+        headers: vec![("n".into(), x(bytes)); headers],
+        body: vec![0; body],
+    };
+    for (within, response) in [
+        (true, of(100, 0, 0, 0)),
+        (true, of(599, 64, 255, 131_072)),
+        (false, of(99, 0, 0, 0)),
+        (false, of(200, 65, 0, 0)),
+        (false, of(200, 64, 256, 0)),
+        (false, of(200, 0, 0, 131_073)),
+    ] {
+        assert_eq!(check_response(&response).is_ok(), within, "{} {}", response.status, response.headers.len());
     }
 }

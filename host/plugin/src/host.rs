@@ -16,7 +16,7 @@ use crate::guest::{Guest, SlowLane};
 use crate::inspector::InspectorProgram;
 use crate::scorer::ScorerProgram;
 use crate::verify::{PluginInfo, World};
-use crate::web::{MAX_UNTOLD, RefusedUse, Tls, WebRole, check_grants};
+use crate::web::{MAX_FETCHES, MAX_UNTOLD, RefusedUse, Tls, WebRole, check_grants};
 use cordboard_core::ids::{Digest, Version};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,6 +42,8 @@ struct Inner {
     flow_memory: Arc<AtomicU64>,
     slow_lane: Arc<SlowLane>,
     workshop: Arc<Workshop>,
+    /// A permit for each request of a flow under way.
+    fetches: Arc<Semaphore>,
     compile_turn: Arc<Semaphore>,
     verify_turn: Arc<Semaphore>,
     tls: Arc<Tls>,
@@ -166,6 +168,7 @@ impl PluginHost {
             slow_lane: Arc::new(SlowLane::new(slow.handle().metrics().num_workers())),
             rehearsal_slots: Arc::new(Semaphore::new(engine::REHEARSALS)),
             workshop: Workshop::new(&engine, &settings)?,
+            fetches: Arc::new(Semaphore::new(MAX_FETCHES)),
             compile_turn: Arc::new(Semaphore::new(1)),
             verify_turn: Arc::new(Semaphore::new(1)),
             tls: Arc::new(Tls::new(settings.egress_ca_file.as_deref())?),
@@ -245,7 +248,14 @@ impl PluginHost {
                     inspector.world.reach.set(grants.clone());
                     true
                 }
-                Kind::Flow(_) | Kind::Scorer(_) => false,
+                Kind::Flow(program) => match &program.fetcher {
+                    Some(fetcher) => {
+                        fetcher.reach().set(grants.clone());
+                        true
+                    }
+                    None => false,
+                },
+                Kind::Scorer(_) => false,
             };
         }
         Ok(any)

@@ -41,4 +41,4 @@ pub use manifest::{
 };
 pub use scorer::{ScoreInput, ScoreRow, Scored};
 pub use verify::{PluginInfo, World, verify};
-pub use web::RefusedUse;
+pub use web::{FetchOrder, RefusedUse};

@@ -20,16 +20,6 @@ pub enum World {
     Inspector,
 }
 
-impl World {
-    /// Whether its plugins may send requests at all.
-    pub fn has_egress(self) -> bool {
-        match self {
-            World::Crm | World::Dialer | World::Inspector => true,
-            World::Flow | World::Scorer => false,
-        }
-    }
-}
-
 impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -64,19 +54,69 @@ struct Contract {
     version: &'static str,
     /// Its own interfaces a guest may import.
     interfaces: &'static [&'static str],
+    requests: Requests,
 }
 
-const CONTRACTS: [Contract; 5] = [
+/// How a plugin sends requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Requests {
+    /// It can't.
+    None,
+    /// By a call of its own contract.
+    Calls,
+    /// Through `wasi:http`.
+    Http,
+}
+
+/// Whether plugins of a contract may send requests at all.
+pub(crate) fn sends_requests(contract: &str) -> bool {
+    let of = |known: &&Contract| contract.strip_prefix(known.package) == Some(&format!("@{}", known.version));
+    CONTRACTS.iter().find(of).is_some_and(|known| known.requests != Requests::None)
+}
+
+const CONTRACTS: [Contract; 6] = [
     Contract {
         world: World::Flow,
         package: "cordboard:flow",
         version: "0.1.0",
         interfaces: &["types", "conversation"],
+        requests: Requests::None,
     },
-    Contract { world: World::Scorer, package: "cordboard:scorer", version: "0.1.0", interfaces: &["types"] },
-    Contract { world: World::Crm, package: "cordboard:crm", version: "0.1.0", interfaces: &["types"] },
-    Contract { world: World::Dialer, package: "cordboard:dialer", version: "0.1.0", interfaces: &["types"] },
-    Contract { world: World::Inspector, package: "cordboard:inspector", version: "0.1.0", interfaces: &["types"] },
+    Contract {
+        world: World::Flow,
+        package: "cordboard:flow",
+        version: "0.2.0",
+        interfaces: &["types", "conversation"],
+        requests: Requests::Calls,
+    },
+    Contract {
+        world: World::Scorer,
+        package: "cordboard:scorer",
+        version: "0.1.0",
+        interfaces: &["types"],
+        requests: Requests::None,
+    },
+    Contract {
+        world: World::Crm,
+        package: "cordboard:crm",
+        version: "0.1.0",
+        interfaces: &["types"],
+        requests: Requests::Http,
+    },
+    Contract {
+        world: World::Dialer,
+        package: "cordboard:dialer",
+        version: "0.1.0",
+        interfaces: &["types"],
+        requests: Requests::Http,
+    },
+    Contract {
+        world: World::Inspector,
+        package: "cordboard:inspector",
+        version: "0.1.0",
+        interfaces: &["types"],
+        requests: Requests::Http,
+    },
 ];
 
 /// What standard libraries drag in; all of it inert (no environment, files or sockets).
@@ -249,7 +289,7 @@ fn allowed(contract: &Contract, import: &str) -> bool {
     if package == contract.package {
         return version == contract.version && contract.interfaces.contains(&interface);
     }
-    let http = contract.world.has_egress().then_some(WASI_HTTP);
+    let http = (contract.requests == Requests::Http).then_some(WASI_HTTP);
     let of_package = WASI.into_iter().chain(http).find(|(name, _)| *name == package);
     let patch = version.strip_prefix("0.2.").and_then(|patch| patch.parse::<u32>().ok());
     of_package.is_some_and(|(_, interfaces)| interfaces.contains(&interface))
@@ -267,10 +307,13 @@ mod tests {
 
     #[test]
     fn what_a_world_may_import() {
-        let [flow, scorer, crm, dialer, inspector] = &CONTRACTS;
+        let [flow, second, scorer, crm, dialer, inspector] = &CONTRACTS;
         for (contract, import, expected) in [
             (flow, "cordboard:flow/conversation@0.1.0", true),
             (flow, "cordboard:flow/conversation@0.2.0", false),
+            (second, "cordboard:flow/conversation@0.2.0", true),
+            (second, "cordboard:flow/conversation@0.1.0", false),
+            (second, "wasi:http/outgoing-handler@0.2.12", false),
             (flow, "cordboard:flow/guest@0.1.0", false),
             (scorer, "cordboard:flow/conversation@0.1.0", false),
             (flow, "wasi:config/store@0.2.0-rc.1", true),
@@ -302,13 +345,28 @@ mod tests {
             contract(&exports.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).map(|found| found.world)
         };
         assert_eq!(of(&["cordboard:flow/guest@0.1.0"]), Ok(World::Flow));
+        assert_eq!(of(&["cordboard:flow/guest@0.2.0"]), Ok(World::Flow));
         assert_eq!(of(&["wasi:cli/run@0.2.0", "cordboard:crm/guest@0.1.0"]), Ok(World::Crm));
         assert!(matches!(of(&["wasi:cli/run@0.2.0"]), Err(UploadError::NoWorld { .. })));
         assert!(matches!(of(&[]), Err(UploadError::NoWorld { .. })));
-        assert!(matches!(of(&["cordboard:flow/guest@0.2.0"]), Err(UploadError::UnknownVersion { .. })));
+        assert!(matches!(of(&["cordboard:flow/guest@0.3.0"]), Err(UploadError::UnknownVersion { .. })));
         assert!(matches!(of(&["cordboard:robot/guest@0.1.0"]), Err(UploadError::UnknownWorld { .. })));
         let two = of(&["cordboard:flow/guest@0.1.0", "cordboard:crm/guest@0.1.0"]);
         assert!(matches!(two, Err(UploadError::SeveralWorlds { .. })));
+    }
+
+    #[test]
+    fn which_contract_has_requests() {
+        for (contract, expected) in [
+            ("cordboard:flow@0.1.0", false),
+            ("cordboard:flow@0.2.0", true),
+            ("cordboard:flow@0.20.0", false),
+            ("cordboard:scorer@0.1.0", false),
+            ("cordboard:crm@0.1.0", true),
+            ("", false),
+        ] {
+            assert_eq!(sends_requests(contract), expected, "{contract}");
+        }
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub struct Faults {
     pub scorers: u32,
     /// A directory fails, answers late or never.
     pub directories: u32,
+    /// A place outside fails, answers too much, late or never.
+    pub places: u32,
     /// An agent's phone is gone, declines, isn't answered, or breaks.
     pub phones: u32,
     /// A caller's line breaks, or never acknowledges.
@@ -69,6 +71,7 @@ impl Default for Faults {
             rehearsals: 200,
             scorers: 30,
             directories: 100,
+            places: 200,
             phones: 150,
             lines: 20,
             store: 50,
@@ -114,6 +117,7 @@ impl Plan {
                 rehearsals: 500,
                 scorers: 300,
                 directories: 400,
+                places: 500,
                 phones: 500,
                 lines: 150,
                 store: 300,
@@ -128,8 +132,17 @@ impl Plan {
 
     /// Nothing goes wrong, and nobody changes anything.
     pub fn calm() -> Self {
-        let none =
-            Faults { flows: 0, rehearsals: 0, scorers: 0, directories: 0, phones: 0, lines: 0, store: 0, strays: 0 };
+        let none = Faults {
+            flows: 0,
+            rehearsals: 0,
+            scorers: 0,
+            directories: 0,
+            places: 0,
+            phones: 0,
+            lines: 0,
+            store: 0,
+            strays: 0,
+        };
         Self { faults: none, operator_ms: 0, hibernate_ms: 0, store_failure_ms: 0, ..Self::default() }
     }
 }

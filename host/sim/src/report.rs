@@ -123,6 +123,7 @@ impl Tally {
             | Effect::Bridge(..)
             | Effect::Unbridge(..)
             | Effect::Lookup { .. }
+            | Effect::Fetch(_)
             | Effect::LoadValue { .. }
             | Effect::StoreValue { .. }
             | Effect::Score(_)

@@ -11,7 +11,7 @@ use cordboard_sim::{Plan, Violation, simulate, simulate_tampered};
 
 /// Changes the effects of the first step in which `tamper` finds what it needs, after some steps have passed.
 fn break_once(tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {
-    break_once_in(&Plan { contacts: 200, ..Plan::default() }, tamper)
+    break_once_in(&Plan { contacts: 400, ..Plan::default() }, tamper)
 }
 
 /// In a day with many versions.
@@ -161,6 +161,25 @@ fn journals() {
         _ => false,
     };
     noticed(changed(told), "a secret's digits are not kept");
+}
+
+#[test]
+fn requests_to_places_outside() {
+    let sent = |effect: &Effect| matches!(effect, Effect::Fetch(_));
+    noticed(twice(sent), "a request is sent once, while its flow waits for it");
+    let other = |effect: &mut Effect| match effect {
+        Effect::Fetch(wanted) => {
+            wanted.request.url.push('x');
+            true
+        }
+        _ => false,
+    };
+    noticed(changed(other), "a request is sent once, while its flow waits for it");
+    let same_key = |effect: &mut Effect| match effect {
+        Effect::Fetch(wanted) => wanted.idempotency_key.take().is_some(),
+        _ => false,
+    };
+    noticed(changed(same_key), "a name is used once");
 }
 
 #[test]
@@ -368,7 +387,7 @@ fn rehearsals_of_who_is_busy_or_gone() {
     });
     assert!(busy.is_some(), "another version was tried for a flow that runs");
     let mut runs = std::collections::BTreeSet::new();
-    let plan = Plan { contacts: 60, inspect_every: u32::MAX, ..Plan::stress() };
+    let plan = Plan { contacts: 300, migrating: 1_000, operator_ms: 1_500, inspect_every: u32::MAX, ..Plan::stress() };
     let left = simulate_tampered(7, &plan, |effects| {
         for effect in effects.iter() {
             match effect {
@@ -384,8 +403,12 @@ fn rehearsals_of_who_is_busy_or_gone() {
         effects.retain(|effect| !matches!(effect, Effect::CancelFlow { run, .. } if runs.contains(run)));
     });
     let rule = left.unwrap_err().broken.invariant;
-    let rules =
-        ["a rehearsal takes over or is cancelled", "a contact has one rehearsal at a time", "only who waits sleeps"];
+    let rules = [
+        "a rehearsal takes over or is cancelled",
+        "a contact has one rehearsal at a time",
+        "only who waits sleeps",
+        "a version is unloaded once nobody needs it",
+    ];
     assert!(rules.contains(&rule), "{rule}");
 }
 

@@ -110,9 +110,11 @@ struct Entry {
 struct Outcome {
     /// When.
     at: Time,
-    /// `done`, `failed`, `attribute`, `answer`, `profile`, `chosen`, `enqueued`, `waited` or `value`.
+    /// `done`, `failed`, `attribute`, `answer`, `profile`, `chosen`, `enqueued`, `waited`, `value` or `response`.
     result: &'static str,
-    /// The result; of `failed` an object with `error` and `detail`. Digits of a secret question are only counted.
+    /// The result; of `failed` an object with `error` and `detail`. Digits of a secret question are only counted; of what a
+    /// `fetch` sent from the configuration there is the key. A body is an object with `text`, or with `base64` where it is
+    /// none.
     value: Value,
     /// Which version of another plugin answered, where one did.
     callee: Option<String>,

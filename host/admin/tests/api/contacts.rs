@@ -277,7 +277,7 @@ fn journal() -> Journal {
     };
     journal.apply(Frame::Opened(opened)).unwrap();
     journal.apply(segment(0)).unwrap();
-    let calls = crate::samples::calls();
+    let calls = [crate::samples::fetches(), crate::samples::calls()].concat();
     for (entry, (request, reply)) in (0..).zip(&calls) {
         journal.apply(Frame::Call { entry, at: at(entry), request: request.clone() }).unwrap();
         if let Some(reply) = reply.clone() {
@@ -329,6 +329,19 @@ async fn a_journal_is_readable() {
     assert_eq!(entry("ask")["outcome"]["value"], secret);
     assert_eq!(entry("lookup")["outcome"]["callee"], Digest::of(b"crm").to_string());
     assert_eq!(entry("lookup")["outcome"]["value"]["fields"][0], json!({ "name": "tier", "value": "gold" }));
+    let fetch = json!({
+        "method": "POST", "url": "https://crm.example/notes", "timeout_ms": 900, "wanted_headers": ["location"],
+        "headers": [
+            { "name": "accept", "value": "text/plain" },
+            { "name": "authorization", "prefix": "Bearer ", "config": "token" },
+        ],
+        "body": { "text": "called" },
+    });
+    assert_eq!(entry("fetch")["args"], fetch);
+    let response = json!({
+        "status": 201, "headers": [{ "name": "location", "value": "/notes/7" }], "body": { "base64": "/wA=" },
+    });
+    assert_eq!(entry("fetch")["outcome"]["value"], response);
     assert_eq!(entry("wait")["outcome"]["value"]["status"], "talked");
     assert_eq!(entry("end")["outcome"], json!(null), "pending");
     assert_eq!(entry("reject")["outcome"]["value"], json!({ "error": "not-now", "detail": "answered" }));

@@ -227,3 +227,18 @@ pub(crate) fn calls() -> Vec<(Request, Option<Reply>)> {
         (Request::End(FlowEnd::Failed("tired".into())), None),
     ]
 }
+
+/// Requests to places outside.
+pub(crate) fn fetches() -> Vec<(Request, Option<Reply>)> {
+    let secret = HeaderValue::Config { prefix: "Bearer ".into(), key: "token".into() };
+    let headers = vec![("accept".into(), HeaderValue::Text("text/plain".into())), ("authorization".into(), secret)];
+    let (url, body) = ("https://crm.example/notes".into(), Some(b"called".to_vec()));
+    let request = FetchRequest { method: Method::Post, url, headers, body, wanted_headers: vec!["location".into()] };
+    let fetch = |reply| (Request::Fetch { request: request.clone(), timeout_ms: 900 }, Some(reply));
+    let headers = vec![("location".into(), "/notes/7".into())];
+    vec![
+        fetch(Reply::Fetched(FetchResponse { status: 201, headers, body: vec![0xff, 0] })),
+        fetch(Reply::FetchFailed(FetchError::NotGranted)),
+        fetch(Reply::FetchFailed(FetchError::Unavailable("refused".into()))),
+    ]
+}

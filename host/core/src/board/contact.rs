@@ -12,8 +12,8 @@ use crate::flow::{
     Address, Channel, ContactError, Profile, Prompt, Reply, Request, SkillRequirement, Treatment, WaitStatus,
 };
 use crate::ids::{
-    AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, LegId, LookupId, PlayId, QueueName, RunId, ValueId,
-    Version,
+    AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, FetchId, LegId, LookupId, PlayId, QueueName, RunId,
+    ValueId, Version,
 };
 use crate::record::{ChoiceMade, EndReason, Offer, QueueVisit};
 use crate::replay::Entries;
@@ -137,6 +137,8 @@ pub(super) enum Parked {
     Lookup { lookup: LookupId, directory: DeploymentName, asked_at: Timestamp },
     /// The store.
     Value { ticket: ValueId },
+    /// A place outside.
+    Fetch { fetch: FetchId },
     /// An agent, and then the end of the talk.
     Wait { treatment: Option<Treatment> },
 }
@@ -301,7 +303,8 @@ impl Contact {
                 | Parked::Durable { .. }
                 | Parked::Answer
                 | Parked::Lookup { .. }
-                | Parked::Value { .. },
+                | Parked::Value { .. }
+                | Parked::Fetch { .. },
             )
             | None => false,
         }

@@ -2,8 +2,8 @@
 
 use crate::decision::{Decision, ScoreRequest};
 use crate::event::Event;
-use crate::flow::{Address, Channel, Prompt, RejectCause, Reply};
-use crate::ids::{AgentId, ContactId, DeploymentName, LegId, LookupId, PlayId, RunId, ValueId, Version};
+use crate::flow::{Address, Channel, FetchRequest, Prompt, RejectCause, Reply};
+use crate::ids::{AgentId, ContactId, DeploymentName, FetchId, LegId, LookupId, PlayId, RunId, ValueId, Version};
 use crate::record::ContactRecord;
 use crate::replay::Entries;
 use crate::time::Timestamp;
@@ -170,6 +170,8 @@ pub enum Effect {
         /// None: remove it.
         value: Option<String>,
     },
+    /// Send a request to a place outside. `Fetched` follows within the time.
+    Fetch(Box<Fetch>),
     /// Ask a scorer. `Scored` follows.
     Score(ScoreRequest),
 
@@ -219,6 +221,23 @@ pub struct Rehearse {
     pub past: Entries,
     /// Whether the pending question may be another.
     pub ask_anew: bool,
+}
+
+/// A request to a place outside.
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    /// The request's name.
+    pub fetch: FetchId,
+    /// For whom.
+    pub contact: ContactId,
+    /// Whose grants and configuration count.
+    pub version: Version,
+    /// What is sent where.
+    pub request: FetchRequest,
+    /// By what the server knows a repetition, unless the flow says so itself. None: the request only reads.
+    pub idempotency_key: Option<String>,
+    /// How long.
+    pub timeout_ms: u32,
 }
 
 /// How a call is refused.

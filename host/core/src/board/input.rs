@@ -3,10 +3,10 @@
 use crate::agent::WantedState;
 use crate::config::{Agent, Deployment, EntryPoint, Queue, Settings};
 use crate::decision::ScoreAnswer;
-use crate::flow::{Address, LookupError, Profile, Request, RunEnd, ValueError};
+use crate::flow::{Address, FetchError, FetchResponse, LookupError, Profile, Request, RunEnd, ValueError};
 use crate::ids::{
-    AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, LegId, LookupId, PlayId, QueueName, RunId, ValueId,
-    Version,
+    AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, FetchId, LegId, LookupId, PlayId, QueueName, RunId,
+    ValueId, Version,
 };
 use crate::replay::Divergence;
 
@@ -95,6 +95,13 @@ pub enum Input {
         ticket: ValueId,
         /// What came of it.
         result: Result<(), ValueError>,
+    },
+    /// A place outside answered, or didn't.
+    Fetched {
+        /// Which request.
+        fetch: FetchId,
+        /// What.
+        result: Result<FetchResponse, FetchError>,
     },
     /// A scorer answered, or failed for this reason.
     Scored {

@@ -192,6 +192,11 @@ impl Ledger {
         written
     }
 
+    /// An entry's number among all of the contact's, those of earlier journals included.
+    pub(super) const fn number_of(&self, entry: u64) -> u64 {
+        self.entries_before + entry
+    }
+
     /// How many entries there are, those of earlier journals included.
     pub(super) const fn total_entries(&self) -> u64 {
         self.entries_before + self.next_entry

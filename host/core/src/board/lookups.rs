@@ -95,6 +95,7 @@ fn asked(parked: Option<&Parked>, lookup: LookupId) -> Option<(DeploymentName, c
             | Parked::Ask(_)
             | Parked::Pause
             | Parked::Value { .. }
+            | Parked::Fetch { .. }
             | Parked::Wait { .. },
         )
         | None => None,

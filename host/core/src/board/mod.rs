@@ -5,7 +5,7 @@
 //! | `input`, `effect`, `view` | the vocabulary between the board and the world |
 //! | `contact`, `ledger`, `ask`, `timers`, `out` | what a contact is made of, and where consequences go |
 //! | `legs`, `admission` | calls that come and go, and which are taken |
-//! | `requests`, `speech`, `lookups` | what a flow asks of its contact |
+//! | `requests`, `speech`, `lookups`, `fetches`, `values` | what a flow asks of its contact |
 //! | `queueing`, `waiting` | places in queues, and what is heard there |
 //! | `decisions`, `columns`, `matching` | who gets whom |
 //! | `offering`, `talks`, `agents` | ringing agents, talking, agents' states |
@@ -23,6 +23,7 @@ mod decisions;
 mod documents;
 mod effect;
 mod ending;
+mod fetches;
 mod generator;
 mod input;
 mod ladder;
@@ -49,7 +50,7 @@ mod views;
 mod waiting;
 
 pub(crate) use ask::keys_answer;
-pub use effect::{Effect, Refusal, Rehearse};
+pub use effect::{Effect, Fetch, Refusal, Rehearse};
 pub use input::{Input, LegFailure, LegOffer, LegSource, Rehearsal};
 pub use migrating::Tally;
 pub use view::{AgentView, ContactView, DeploymentView, PlaceView, QueueFigures, QueueView};
@@ -57,11 +58,13 @@ pub use view::{AgentView, ContactView, DeploymentView, PlaceView, QueueFigures, 
 use crate::config::{Deployment, EntryPoint, Settings};
 use crate::flow::Reply;
 use crate::ids::{
-    AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, LegId, LookupId, QueueName, TenantId, Version,
+    AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, FetchId, LegId, LookupId, QueueName, TenantId,
+    Version,
 };
 use crate::time::Timestamp;
 use agents::Seat;
 use contact::Contact;
+use fetches::UnderWay;
 use legs::Leg;
 use lookups::InFlight;
 use migrating::Moves;
@@ -89,6 +92,7 @@ pub struct Board {
     contacts: BTreeMap<ContactId, Contact>,
     legs: BTreeMap<LegId, Leg>,
     lookups: BTreeMap<LookupId, InFlight>,
+    fetches: BTreeMap<FetchId, UnderWay>,
     /// Decisions whose scores are awaited.
     decisions: BTreeMap<DecisionId, QueueName>,
     /// How many contacts are pinned to a version.
@@ -130,6 +134,7 @@ impl Board {
             contacts: BTreeMap::new(),
             legs: BTreeMap::new(),
             lookups: BTreeMap::new(),
+            fetches: BTreeMap::new(),
             decisions: BTreeMap::new(),
             pins: BTreeMap::new(),
             holds: BTreeMap::new(),
@@ -183,6 +188,7 @@ impl Board {
             Input::Hibernate { idle_ms, at_most } => self.hibernate(idle_ms, at_most),
             Input::Migrate(contact) => self.migrate(contact),
             Input::LookedUp { lookup, version, result } => self.looked_up(lookup, version, result),
+            Input::Fetched { fetch, result } => self.fetched(fetch, result),
             Input::Scored { decision, result } => self.scored(decision, result),
             Input::ValueLoaded { contact, ticket, result } => {
                 let reply = result.map_or_else(Reply::ValueFailed, Reply::Value);

@@ -4,7 +4,7 @@ use super::Effect;
 use super::generator::Generator;
 use super::timers::Timers;
 use crate::event::{Event, What};
-use crate::ids::{ContactId, DecisionId, DeploymentName, LegId, LookupId, PlayId, RunId, ValueId, Version};
+use crate::ids::{ContactId, DecisionId, DeploymentName, FetchId, LegId, LookupId, PlayId, RunId, ValueId, Version};
 use crate::time::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -78,6 +78,10 @@ impl Out {
 
     pub(super) const fn lookup(&mut self) -> LookupId {
         LookupId(self.next())
+    }
+
+    pub(super) const fn fetch(&mut self) -> FetchId {
+        FetchId(self.next())
     }
 
     pub(super) const fn value(&mut self) -> ValueId {

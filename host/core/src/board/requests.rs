@@ -7,7 +7,7 @@ use super::speech::Speech;
 use super::{Board, Effect};
 use crate::config::World;
 use crate::event::What;
-use crate::flow::{ContactError, LookupError, Reply, Request, check, check_attribute};
+use crate::flow::{ContactError, FetchError, LookupError, Reply, Request, check, check_attribute};
 use crate::ids::{ContactId, DeploymentName, RunId, Version};
 use crate::journal::External;
 use crate::record::EndReason;
@@ -89,6 +89,7 @@ impl Board {
         let reply = match request {
             Request::Attribute(name) => Reply::Attribute(contact.attributes.get(name).cloned()),
             Request::Lookup { .. } => Reply::LookupFailed(LookupError::Other(full.into())),
+            Request::Fetch { .. } => Reply::FetchFailed(FetchError::Other(full.into())),
             _ => Reply::Failed(ContactError::Limit(full.into())),
         };
         if let Some(run) = contact.run() {
@@ -180,6 +181,7 @@ impl Board {
                 let drawn = draw(contact.seed, entry, &weights).map(Reply::Chosen);
                 contact.answer(out, entry, drawn.unwrap_or_else(|| invalid("all weights are 0")));
             }
+            Request::Fetch { request, timeout_ms } => self.fetch(id, entry, request, timeout_ms),
             Request::LoadValue(key) => self.load_value(id, entry, key),
             Request::StoreValue(key, value) => self.store_value(id, entry, key, value),
             Request::Wait { waiting, treatment, timeout_ms } => self.wait(id, entry, waiting, treatment, timeout_ms),
@@ -211,6 +213,7 @@ impl Board {
             | Request::Ask(_)
             | Request::Pause { .. }
             | Request::Lookup { .. }
+            | Request::Fetch { .. }
             | Request::LoadValue(_)
             | Request::StoreValue(..)
             | Request::Enqueue(_)
@@ -332,6 +335,10 @@ impl Board {
                 let lookup = *lookup;
                 self.looked_up(lookup, None, Err(LookupError::Timeout));
             }
+            Some(Parked::Fetch { fetch }) => {
+                let fetch = *fetch;
+                self.fetched(fetch, Err(FetchError::Timeout));
+            }
             Some(Parked::Value { .. }) => contact.reply(&mut self.out, super::values::late()),
             Some(Parked::Wait { .. }) => self.wait_due(id),
             Some(Parked::Durable { .. } | Parked::Answer | Parked::Speech(_)) | None => {}
@@ -339,12 +346,17 @@ impl Board {
     }
 }
 
-/// Whose result can carry the warning that the journal is nearly full: an attribute or a look-up has no such error.
+/// Whose result can carry the warning that the journal is nearly full: an attribute, a look-up or a request to a place
+/// outside has no such error.
 const fn may_warn(request: &Request) -> bool {
     !is_last(request)
         && !matches!(
             request,
-            Request::Attribute(_) | Request::Lookup { .. } | Request::LoadValue(_) | Request::StoreValue(..)
+            Request::Attribute(_)
+                | Request::Lookup { .. }
+                | Request::Fetch { .. }
+                | Request::LoadValue(_)
+                | Request::StoreValue(..)
         )
 }
 

@@ -164,6 +164,7 @@ impl Contact {
                 | Parked::Pause
                 | Parked::Lookup { .. }
                 | Parked::Value { .. }
+                | Parked::Fetch { .. }
                 | Parked::Wait { .. },
             )
             | None => {}

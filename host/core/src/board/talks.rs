@@ -45,7 +45,8 @@ impl Board {
                     | Parked::Answer
                     | Parked::Pause
                     | Parked::Lookup { .. }
-                    | Parked::Value { .. },
+                    | Parked::Value { .. }
+                    | Parked::Fetch { .. },
                 )
                 | None => {}
             },

@@ -105,7 +105,8 @@ fn music(
             | Parked::Ask(_)
             | Parked::Pause
             | Parked::Lookup { .. }
-            | Parked::Value { .. } => None,
+            | Parked::Value { .. }
+            | Parked::Fetch { .. } => None,
         },
         Driver::Safe(SafeStage::Waiting) => of_queue(),
         Driver::Safe(SafeStage::Answering | SafeStage::Apology | SafeStage::Talking | SafeStage::Goodbye)

@@ -1,5 +1,9 @@
 //! The bounds of the flow contract, checked for every request before anything happens.
 
+mod fetch;
+
+pub use fetch::response;
+
 use super::{Profile, Prompt, PromptPart, Question, Request};
 
 /// A journal frame holds a list of attributes or a whole profile: so many bytes of text at most.
@@ -75,6 +79,7 @@ pub fn check(request: &Request) -> Result<(), String> {
             within("bytes of attributes", bytes_of(attributes), 0, MAX_LIST_BYTES)
         }
         Request::End(_) => Ok(()),
+        Request::Fetch { request, timeout_ms } => fetch::check(request, *timeout_ms),
     }
 }
 

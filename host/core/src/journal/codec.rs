@@ -1,12 +1,18 @@
 //! The binary form of a frame: one format byte, then the frame in postcard's wire format, version 1.
 //!
-//! Canonical: a frame has exactly one encoding, and decoding refuses any other (over-long integers, bytes left
-//! over). Fixtures of every released format stay in the tests.
+//! A frame is written in the first format that has its kind: format 2 is format 1 with requests to places outside. So
+//! a journal without any is read by whoever reads format 1, and one with them is known to be newer there.
+//!
+//! Canonical: a frame has exactly one encoding, and decoding refuses any other (another format, over-long integers,
+//! bytes left over). Fixtures of every released format stay in the tests.
 
 use super::Frame;
+use crate::flow::{Reply, Request};
 
-/// The format written.
-pub const FORMAT: u8 = 1;
+/// The newest format.
+pub const FORMAT: u8 = 2;
+/// The first one.
+const FIRST: u8 = 1;
 
 /// No frame is larger; one that claims to be is not read.
 pub const MAX_FRAME_BYTES: usize = 1 << 20;
@@ -37,12 +43,30 @@ pub enum JournalError {
     },
 }
 
+/// The first format that has a frame's kind. A new kind of anything is a new format.
+const fn format(frame: &Frame) -> u8 {
+    match frame {
+        Frame::Call { request: Request::Fetch { .. }, .. }
+        | Frame::AskedAnew { request: Request::Fetch { .. }, .. }
+        | Frame::Outcome { reply: Reply::Fetched(_) | Reply::FetchFailed(_), .. } => 2,
+        Frame::Opened(_)
+        | Frame::Segment { .. }
+        | Frame::Call { .. }
+        | Frame::Outcome { .. }
+        | Frame::External { .. }
+        | Frame::Closed { .. }
+        | Frame::Continued { .. }
+        | Frame::AskedAnew { .. } => FIRST,
+    }
+}
+
 /// A frame's bytes.
 ///
 /// # Errors
 /// [`JournalError::TooLarge`]; requests and replies within their bounds never are.
 pub fn encode(frame: &Frame) -> Result<Vec<u8>, JournalError> {
-    let bytes = postcard::to_extend(frame, vec![FORMAT]).map_err(|cause| JournalError::Malformed(cause.to_string()))?;
+    let bytes =
+        postcard::to_extend(frame, vec![format(frame)]).map_err(|cause| JournalError::Malformed(cause.to_string()))?;
     if bytes.len() > MAX_FRAME_BYTES { Err(JournalError::TooLarge(bytes.len())) } else { Ok(bytes) }
 }
 
@@ -56,7 +80,7 @@ pub fn decode(bytes: &[u8]) -> Result<Frame, JournalError> {
         return Err(JournalError::TooLarge(bytes.len()));
     }
     let frame = match bytes.split_first() {
-        Some((&FORMAT, body)) => {
+        Some((&(FIRST..=FORMAT), body)) => {
             postcard::from_bytes(body).map_err(|cause| JournalError::Malformed(cause.to_string()))?
         }
         Some((0, _)) | None => return Err(JournalError::Malformed("no format byte".into())),

@@ -1,7 +1,7 @@
 //! Journal rule 11: whether a call is the one that the journal has.
 
 use crate::board::keys_answer;
-use crate::flow::{Answer, ContactError, Question, Reply, Request, check};
+use crate::flow::{Answer, ContactError, HeaderValue, Question, Reply, Request, check};
 
 /// Whether a call takes the place of the one that the contact waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub enum Pending {
 /// Whether a call that returned `reply` may have been `got`, which another version makes in its place.
 ///
 /// The kind is equal, and: wording may differ (`say`, `ask`, `start-playing`), so may how long something lasts
-/// (`pause`, `wait`, a look-up's time-out); what was answered must mean the same option; what acts on the world, names
-/// a look-up, an attribute, a stored value, a draw or a place is equal.
+/// (`pause`, `wait`, a look-up's or a request's time-out); what was answered must mean the same option; what acts on the
+/// world, is sent outside, names a look-up, an attribute, a stored value, a draw or a place is equal.
 pub fn agrees(recorded: &Request, reply: &Reply, got: &Request) -> bool {
     // Refused for its arguments: with others it would not have been.
     if matches!(reply, Reply::Failed(ContactError::Invalid(_))) {
@@ -49,6 +49,7 @@ fn same_call(recorded: &Request, got: &Request) -> bool {
         (Request::Say(_), Request::Say(_)) | (Request::Pause { .. }, Request::Pause { .. }) => true,
         (Request::StartPlaying { .. }, Request::StartPlaying { .. }) => true,
         (Request::Lookup { key: recorded, .. }, Request::Lookup { key: got, .. }) => recorded == got,
+        (Request::Fetch { request: recorded, .. }, Request::Fetch { request: got, .. }) => recorded == got,
         (Request::Choose { name, weights }, Request::Choose { name: other, weights: others }) => {
             name == other && weights.len() == others.len()
         }
@@ -130,12 +131,24 @@ pub fn in_words(request: &Request) -> String {
         Request::StoreValue(key, value) => {
             format!("{name} {} = {}", shown(key), value.as_deref().map_or("nothing", shown))
         }
+        Request::Fetch { request, .. } => {
+            let body = request.body.as_ref().map_or(0, Vec::len);
+            let headers = list(request.headers.iter().map(|(name, value)| format!("{} {}", shown(name), said(value))));
+            format!("{name} {} {} ({body} bytes, headers {headers})", request.method.as_str(), shown(&request.url))
+        }
         Request::Ring
         | Request::Answer
         | Request::Say(_)
         | Request::StartPlaying { .. }
         | Request::StopPlaying
         | Request::Pause { .. } => name.to_owned(),
+    }
+}
+
+fn said(value: &HeaderValue) -> String {
+    match value {
+        HeaderValue::Text(text) => shown(text).to_owned(),
+        HeaderValue::Config { key, .. } => format!("from {}", shown(key)),
     }
 }
 

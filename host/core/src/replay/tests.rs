@@ -1,6 +1,7 @@
 use super::*;
 use crate::flow::{
-    Choice, DigitsRule, FlowEnd, LookupKey, Place, Prompt, PromptPart, Question, QueueRequest, TypeAhead, WaitStatus,
+    Choice, DigitsRule, FetchError, FetchRequest, FetchResponse, FlowEnd, HeaderValue, LookupKey, Method, Place,
+    Prompt, PromptPart, Question, QueueRequest, TypeAhead, WaitStatus,
 };
 use crate::journal::External;
 
@@ -96,6 +97,49 @@ fn rule_11_answered_calls_agree_as_the_table_says() {
     ] {
         assert_eq!(agrees(&recorded, reply, &got), expected, "{recorded:?} {reply:?} {got:?}");
     }
+}
+
+fn fetch(change: impl FnOnce(&mut FetchRequest)) -> Request {
+    let token = HeaderValue::Config { prefix: "Bearer ".into(), key: "token".into() };
+    let mut request = FetchRequest {
+        method: Method::Post,
+        url: "https://crm.example/notes?secret=7".into(),
+        headers: vec![("authorization".into(), token)],
+        body: Some(b"{}".to_vec()),
+        wanted_headers: vec!["location".into()],
+    };
+    change(&mut request);
+    Request::Fetch { request, timeout_ms: 1_000 }
+}
+
+#[test]
+fn rule_11_a_request_to_a_place_outside_agrees_if_it_is_the_same() {
+    let fetched = Reply::Fetched(FetchResponse::default());
+    let recorded = fetch(|_| ());
+    let Request::Fetch { request, .. } = recorded.clone() else { panic!() };
+    let later = Request::Fetch { request, timeout_ms: 9_000 };
+    for reply in [&fetched, &Reply::FetchFailed(FetchError::NotGranted), &Reply::Failed(ContactError::Ended)] {
+        assert!(agrees(&recorded, reply, &recorded) && agrees(&recorded, reply, &later));
+        let another = |key: &str| HeaderValue::Config { prefix: "Bearer ".into(), key: key.into() };
+        for other in [
+            fetch(|request| request.method = Method::Put),
+            fetch(|request| request.url.push('1')),
+            fetch(|request| request.headers.clear()),
+            fetch(|request| request.headers[0].1 = another("other")),
+            fetch(|request| request.body = Some(b"{ }".to_vec())),
+            fetch(|request| request.body = None),
+            fetch(|request| request.wanted_headers.clear()),
+            lookup("1", 500),
+        ] {
+            assert!(!agrees(&recorded, reply, &other), "{other:?}");
+            assert_eq!(pending(&recorded, &other), Pending::Diverges);
+        }
+    }
+    assert_eq!(pending(&recorded, &later), Pending::Agrees);
+    assert_eq!(
+        in_words(&recorded),
+        "fetch POST https://crm.example/notes?secret=7 (2 bytes, headers authorization from token)"
+    );
 }
 
 #[test]

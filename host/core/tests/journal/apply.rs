@@ -197,7 +197,7 @@ fn a_broken_frame_is_named_by_its_number() {
     assert_eq!(error, JournalError::AtFrame { number: 2, cause: Box::new(JournalError::NewerFormat(9)) });
     assert_eq!(error.to_string(), "frame 2");
     let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!(cause, "the journal has format 9, this version reads up to 1");
+    assert_eq!(cause, "the journal has format 9, this version reads up to 2");
 }
 
 #[test]

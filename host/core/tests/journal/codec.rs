@@ -1,7 +1,7 @@
 //! The binary form: every frame has one encoding, and nothing else is a frame.
 
 use crate::frames::frame;
-use cordboard_core::flow::{Profile, Reply, Request};
+use cordboard_core::flow::{FetchError, Profile, Reply, Request};
 use cordboard_core::journal::{FORMAT, Frame, JournalError, MAX_FRAME_BYTES, decode, encode};
 use cordboard_core::time::Timestamp;
 use proptest::prelude::*;
@@ -14,21 +14,21 @@ proptest! {
     #[test]
     fn a_frame_reads_back(frame in frame()) {
         let bytes = encode(&frame).unwrap();
-        prop_assert_eq!(bytes[0], FORMAT);
+        prop_assert!((1..=FORMAT).contains(&bytes[0]));
         prop_assert_eq!(decode(&bytes).unwrap(), frame);
     }
 
     #[test]
     fn a_changed_byte_is_refused_or_another_frame(frame in frame(), at in any::<prop::sample::Index>(), by in 1..=255_u8) {
         let mut bytes = encode(&frame).unwrap();
-        let at = at.index(bytes.len());
+        let (format, at) = (bytes[0], at.index(bytes.len()));
         bytes[at] ^= by;
         match decode(&bytes) {
             Ok(other) => {
                 prop_assert_ne!(&other, &frame);
                 prop_assert_eq!(encode(&other).unwrap(), bytes);
             }
-            Err(JournalError::NewerFormat(format)) => prop_assert!(at == 0 && format == FORMAT ^ by),
+            Err(JournalError::NewerFormat(newer)) => prop_assert!(at == 0 && newer == format ^ by),
             Err(JournalError::Malformed(_)) => {}
             Err(other) => prop_assert!(false, "{}", other),
         }
@@ -55,9 +55,9 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), kind in 0..8_u8) {
+    fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), format in 1..=FORMAT, kind in 0..8_u8) {
         let _outcome = decode(&bytes);
-        bytes.splice(0..0, [FORMAT, kind]);
+        bytes.splice(0..0, [format, kind]);
         if let Ok(frame) = decode(&bytes) {
             prop_assert_eq!(encode(&frame).unwrap(), bytes);
         }
@@ -71,6 +71,19 @@ fn format_bytes_that_never_were_are_malformed() {
     assert!(malformed(&[FORMAT]));
     assert_eq!(decode(&[FORMAT + 1]), Err(JournalError::NewerFormat(FORMAT + 1)));
     assert_eq!(decode(&[255, 1, 2, 3]), Err(JournalError::NewerFormat(255)));
+}
+
+#[test]
+fn a_frame_is_written_in_the_first_format_that_has_its_kind_and_in_no_other() {
+    let ring = encode(&Frame::Call { entry: 1, at: Timestamp(2), request: Request::Ring }).unwrap();
+    let fetched =
+        Frame::Outcome { entry: 1, at: Timestamp(2), reply: Reply::FetchFailed(FetchError::Busy), callee: None };
+    let fetched = encode(&fetched).unwrap();
+    assert_eq!((ring[0], fetched[0]), (1, 2), "whoever reads format 1 alone takes it for newer, not for damaged");
+    for (mut bytes, other) in [(ring, 2), (fetched, 1)] {
+        bytes[0] = other;
+        assert!(malformed(&bytes));
+    }
 }
 
 /// A call of entry 1 at time 2: format, kind of frame, entry, time, kind of request.
@@ -100,7 +113,8 @@ fn other_encodings_of_the_same_frame_are_refused() {
 #[test]
 fn kinds_that_never_were_are_refused() {
     assert!(malformed(&[1, 8, 1, 2, 2]), "a ninth kind of frame");
-    assert!(malformed(&[1, 2, 1, 2, 18]), "a nineteenth kind of request");
+    assert!(malformed(&[2, 2, 1, 2, 21]), "a twenty-second kind of request");
+    assert!(malformed(&[2, 3, 1, 2, 13, 0]), "a fourteenth kind of reply");
     let taken_over = [1, 4, 0, 0, 5];
     assert!(decode(&taken_over).is_ok());
     assert!(malformed(&[1, 4, 0, 0, 7, 0]), "an eighth act from outside");

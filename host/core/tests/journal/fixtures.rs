@@ -1,7 +1,7 @@
-//! Format 1, as it was released: what was written once is read for ever, and written the same way.
+//! Every format as it was released: what was written once is read for ever, and written the same way.
 //!
-//! The fixtures are never changed. A new kind of frame or part gets a new one; only those that are missing are written
-//! by `cargo test -p cordboard-core --test journal write_missing_fixtures -- --ignored`.
+//! The fixtures are never changed. A new kind of frame or part is a new format with a folder of its own; only those that
+//! are missing are written by `cargo test -p cordboard-core --test journal write_missing_fixtures -- --ignored`.
 
 mod parts;
 
@@ -11,25 +11,31 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journal-v1")
+fn folder(format: u8) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/journal-v{format}"))
+}
+
+/// The frames that are written in this format, by their files.
+fn of_format(format: u8) -> Vec<(String, Frame)> {
+    let all = frames().into_iter().map(|(name, frame)| (format!("{name}.frame"), frame));
+    all.filter(|(_, frame)| encode(frame).unwrap()[0] == format).collect()
 }
 
 #[test]
-fn format_1_reads_for_ever() {
-    let mut names = BTreeSet::new();
-    for (name, frame) in frames() {
-        let file = format!("{name}.frame");
-        let bytes = fs::read(folder().join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
-        assert_eq!(bytes[0], 1, "{file}");
-        assert_eq!(decode(&bytes).as_ref(), Ok(&frame), "{file}");
-        if FORMAT == 1 {
+fn every_format_reads_for_ever() {
+    for format in 1..=FORMAT {
+        let mut names = BTreeSet::new();
+        for (file, frame) in of_format(format) {
+            let bytes = fs::read(folder(format).join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+            assert_eq!(bytes[0], format, "{file}");
+            assert_eq!(decode(&bytes).as_ref(), Ok(&frame), "{file}");
             assert_eq!(encode(&frame).unwrap(), bytes, "{file}");
+            assert!(names.insert(file), "twice");
         }
-        assert!(names.insert(file), "{name} twice");
+        let there =
+            fs::read_dir(folder(format)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(there.collect::<BTreeSet<_>>(), names, "a fixture is never removed");
     }
-    let there = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    assert_eq!(there.collect::<BTreeSet<_>>(), names, "a fixture is never removed");
 }
 
 #[test]
@@ -43,12 +49,14 @@ fn every_kind_has_a_fixture() {
 #[test]
 #[ignore = "writes files"]
 fn write_missing_fixtures() {
-    assert_eq!(FORMAT, 1, "format 1 is closed");
-    for (name, frame) in frames() {
-        let path = folder().join(format!("{name}.frame"));
-        if !path.exists() {
-            fs::create_dir_all(folder()).unwrap();
-            fs::write(path, encode(&frame).unwrap()).unwrap();
+    for format in 1..=FORMAT {
+        for (file, frame) in of_format(format) {
+            let path = folder(format).join(file);
+            if !path.exists() {
+                assert_eq!(format, FORMAT, "an older format is closed");
+                fs::create_dir_all(folder(format)).unwrap();
+                fs::write(path, encode(&frame).unwrap()).unwrap();
+            }
         }
     }
 }

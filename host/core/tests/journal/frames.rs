@@ -1,9 +1,9 @@
 //! Arbitrary frames.
 
 use cordboard_core::flow::{
-    Address, Answer, Channel, Choice, ContactError, DigitsRule, FlowEnd, LookupError, LookupKey, Place, Profile,
-    Prompt, PromptPart, Question, QueueRequest, RejectCause, Reply, Request, SkillRequirement, Talk, TalkEnd,
-    Treatment, TypeAhead, ValueError, WaitStatus,
+    Address, Answer, Channel, Choice, ContactError, DigitsRule, FetchError, FetchRequest, FetchResponse, FlowEnd,
+    HeaderValue, LookupError, LookupKey, Method, Place, Profile, Prompt, PromptPart, Question, QueueRequest,
+    RejectCause, Reply, Request, SkillRequirement, Talk, TalkEnd, Treatment, TypeAhead, ValueError, WaitStatus,
 };
 use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, TenantId, Version};
 use cordboard_core::journal::{External, Frame, Opened};
@@ -126,6 +126,25 @@ fn wait() -> impl Strategy<Value = Request> {
     })
 }
 
+fn fetch() -> impl Strategy<Value = Request> {
+    use Method as M;
+    let method = prop_oneof![
+        prop::sample::select(vec![M::Get, M::Head, M::Post, M::Put, M::Patch, M::Delete]),
+        text().prop_map(M::Other),
+    ];
+    let value = prop_oneof![
+        text().prop_map(HeaderValue::Text),
+        (text(), text()).prop_map(|(prefix, key)| HeaderValue::Config { prefix, key }),
+    ];
+    let body = option::of(vec(any::<u8>(), 0..20));
+    (method, text(), vec((text(), value), 0..3), body, vec(text(), 0..3), any::<u32>()).prop_map(
+        |(method, url, headers, body, wanted_headers, timeout_ms)| Request::Fetch {
+            request: FetchRequest { method, url, headers, body, wanted_headers },
+            timeout_ms,
+        },
+    )
+}
+
 pub(crate) fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         text().prop_map(Request::Attribute),
@@ -146,6 +165,7 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         (text(), option::of(text())).prop_map(|(key, value)| Request::StoreValue(key, value)),
         (text(), pairs()).prop_map(|(deployment, attributes)| Request::ContinueAs { deployment, attributes }),
         end().prop_map(Request::End),
+        fetch(),
     ]
 }
 
@@ -192,6 +212,21 @@ fn value_error() -> impl Strategy<Value = ValueError> {
     ]
 }
 
+fn fetch_error() -> impl Strategy<Value = FetchError> {
+    use FetchError as E;
+    prop_oneof![
+        prop::sample::select(vec![E::Timeout, E::Busy, E::NotGranted, E::TooLarge, E::UnknownOutcome, E::Ended]),
+        text().prop_map(E::Unavailable),
+        text().prop_map(E::Invalid),
+        text().prop_map(E::Other),
+    ]
+}
+
+fn fetched() -> impl Strategy<Value = Reply> {
+    (any::<u16>(), pairs(), vec(any::<u8>(), 0..20))
+        .prop_map(|(status, headers, body)| Reply::Fetched(FetchResponse { status, headers, body }))
+}
+
 fn waited() -> impl Strategy<Value = WaitStatus> {
     let place = (any::<(u32, u32)>(), any::<Option<u64>>(), any::<u64>())
         .prop_map(|((position, waiting), estimate_ms, waited_ms)| Place { position, waiting, estimate_ms, waited_ms });
@@ -221,6 +256,8 @@ pub(crate) fn reply() -> impl Strategy<Value = Reply> {
         waited().prop_map(Reply::Waited),
         option::of(text()).prop_map(Reply::Value),
         value_error().prop_map(Reply::ValueFailed),
+        fetched(),
+        fetch_error().prop_map(Reply::FetchFailed),
     ]
 }
 

@@ -3,10 +3,11 @@
 use super::gate::{Gate, Stop};
 use super::port::{Mode, Parted};
 use super::{ContactHandle, FlowHandle, FlowMessage, FlowPort, FlowStart, Places, RunCost};
-use crate::bindings::flow_0_1_0::{FlowPre, flow_end};
+use crate::bindings::flow::FlowPre;
 use crate::config::Limits;
 use crate::guest::{Birth, CpuSpent, Crowd, Guest, LogLevel, LogSink, Meter, SeededRandom, StepDeadline, VirtualClock};
 use crate::guest::{metered, shortened};
+use crate::web::Fetcher;
 use cordboard_core::board::Rehearsal;
 use cordboard_core::flow::{Address, Channel, RunEnd};
 use cordboard_core::ids::{ContactId, RunId};
@@ -35,7 +36,9 @@ const ROOM_FOR_OLD: Duration = Duration::from_secs(2);
 /// What a flow version is made of, ready to be instantiated.
 pub(crate) struct Program {
     pub(crate) engine: Engine,
-    pub(crate) pre: FlowPre<Guest<FlowPort>>,
+    pub(crate) pre: FlowPre,
+    /// Sends its requests to places outside; none: its contract has none.
+    pub(crate) fetcher: Option<Fetcher>,
     pub(crate) limits: Limits,
     pub(crate) step_cpu_ms: u32,
     /// CPU time of a whole replay.
@@ -413,7 +416,7 @@ impl Program {
 }
 
 async fn run(program: &Program, store: &mut Store<Guest<FlowPort>>) -> Option<RunEnd> {
-    let instance = match program.pre.instantiate_async(&mut *store).await {
+    let instance = match program.pre.instantiate(store).await {
         Ok(instance) => instance,
         Err(error) => return not_started(store, &error),
     };
@@ -421,14 +424,14 @@ async fn run(program: &Program, store: &mut Store<Guest<FlowPort>>) -> Option<Ru
         Ok(contact) => contact,
         Err(error) => return Some(RunEnd::NotStarted(error.to_string())),
     };
-    let returned = instance.cordboard_flow_guest().call_run(&mut *store, contact).await;
+    let returned = instance.run(store, contact).await;
     if returned.is_ok()
         && let Some(early) = store.data().role.ended("the flow returns")
     {
         return Some(RunEnd::Diverged(early));
     }
     match returned {
-        Ok(Ok(reason)) => Some(RunEnd::Returned(flow_end(reason))),
+        Ok(Ok(end)) => Some(RunEnd::Returned(end)),
         Ok(Err(text)) => Some(RunEnd::GuestError(shortened(&text, MAX_TEXT_BYTES))),
         Err(error) => ended(store, &error),
     }

@@ -1,11 +1,13 @@
-//! Asking versions that answer: scorers, directories, dialers, inspectors.
+//! Asking versions that answer: scorers, directories, dialers, inspectors. Sending what flows send.
 
 use super::{InUse, Kind, PluginHost};
 use crate::dialer::{DialInput, DialerProgram, Lead, NextTry, Proposal};
 use crate::error::AskError;
 use crate::inspector::{Finding, Inspection, InspectorProgram, Summary, Talk, Turn};
 use crate::scorer::{ScoreInput, Scored};
-use cordboard_core::flow::{LookupError, Profile};
+use crate::task::Aborted;
+use crate::web::FetchOrder;
+use cordboard_core::flow::{FetchError, FetchResponse, LookupError, Profile};
 use cordboard_core::ids::Version;
 use cordboard_core::time::Timestamp;
 use std::sync::Arc;
@@ -47,6 +49,34 @@ impl PluginHost {
         let _use = InUse::new(loaded);
         let key = (key_kind.to_owned(), key_value.to_owned());
         Box::pin(directory.lookup(self.0.runtime(), key, timeout)).await
+    }
+
+    /// Sends a request of a flow, under what its version is granted now and with its configuration; whoever waits no
+    /// longer ends it. Follows no redirects.
+    ///
+    /// # Errors
+    /// `NotGranted`, and [`refusals`](Self::refusals) tells of it; `Busy` when as many are under way as may be; what else
+    /// became of it.
+    pub async fn fetch(&self, version: Version, order: FetchOrder) -> Result<FetchResponse, FetchError> {
+        let none = || FetchError::Other("no flow of this version is loaded that sends requests".into());
+        let loaded = self.0.get(version).ok_or_else(none)?;
+        let program = match &loaded.program {
+            Kind::Flow(program) if program.fetcher.is_some() => Arc::clone(program),
+            Kind::Flow(_) | Kind::Scorer(_) | Kind::Crm(_) | Kind::Dialer(_) | Kind::Inspector(_) => {
+                return Err(none());
+            }
+        };
+        let used = InUse::new(loaded);
+        let lost =
+            if order.request.method.acts() { FetchError::UnknownOutcome } else { FetchError::Other("lost".into()) };
+        let task = self.0.runtime().spawn(async move {
+            let _used = used;
+            match &program.fetcher {
+                Some(fetcher) => fetcher.fetch(&program.config, order).await,
+                None => Err(FetchError::Other("it sends no requests".into())),
+            }
+        });
+        Aborted(task).await.unwrap_or(Err(lost))
     }
 
     /// Asks a dialer what to do now. What it says is a proposal, cut to `figures.most`: the caller's rules hold.

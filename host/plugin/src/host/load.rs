@@ -4,9 +4,10 @@ use super::{Inner, Kind, Linkers, Loaded};
 use crate::asked::Terms;
 use crate::bindings::crm_0_1_0::{self, CrmPre};
 use crate::bindings::dialer_0_1_0::{self, DialerPre};
-use crate::bindings::flow_0_1_0::{self, FlowPre};
+use crate::bindings::flow::FlowPre;
 use crate::bindings::inspector_0_1_0::{self, InspectorPre};
 use crate::bindings::scorer_0_1_0::{self, ScorerPre};
+use crate::bindings::{flow_0_1_0, flow_0_2_0};
 use crate::compile::{Compiled, Turn};
 use crate::config::{Limits, LoadSpec};
 use crate::crm::Directory;
@@ -17,8 +18,8 @@ use crate::guest::{Clocks, Crowd, Guest, linker, metered, shortened};
 use crate::inspector::{InspectorProgram, InspectorWorld};
 use crate::scorer::{ScorerProgram, ScorerWorld};
 use crate::task::Aborted;
-use crate::verify::World;
-use crate::web::{Reach, WebRole, check_grants};
+use crate::verify::{PluginInfo, World, sends_requests};
+use crate::web::{Fetcher, Reach, WebRole, check_grants};
 use cordboard_core::ids::{Digest, Version};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,6 +54,8 @@ impl Linkers {
         let mut flow: Linker<Guest<flow::FlowPort>> = linker(engine, Clocks::Journal)?;
         flow_0_1_0::types::add_to_linker::<_, HasSelf<_>>(&mut flow, |guest| guest)?;
         flow_0_1_0::conversation::add_to_linker::<_, HasSelf<_>>(&mut flow, |guest| guest)?;
+        flow_0_2_0::types::add_to_linker::<_, HasSelf<_>>(&mut flow, |guest| guest)?;
+        flow_0_2_0::conversation::add_to_linker::<_, HasSelf<_>>(&mut flow, |guest| guest)?;
         let mut scorer: Linker<Guest<()>> = linker(engine, Clocks::Journal)?;
         scorer_0_1_0::types::add_to_linker::<_, HasSelf<_>>(&mut scorer, |guest| guest)?;
         let mut web: Linker<Guest<WebRole>> = linker(engine, Clocks::Real)?;
@@ -80,11 +83,11 @@ impl Inner {
         check_grants(&spec.grants)?;
         let compiling = self.workshop.component(Arc::clone(&spec.component), self.needed(), turn);
         let (Compiled { info, component, compile_ms, from_cache }, turn) = Box::pin(compiling).await?;
-        if let Some(rule) = spec.grants.egress.first().filter(|_| !info.world.has_egress()) {
-            let problem = "a plugin of this world sends no requests";
+        if let Some(rule) = spec.grants.egress.first().filter(|_| !sends_requests(&info.contract)) {
+            let problem = "a plugin of this world and version sends no requests";
             return Err(LoadError::Egress { rule: rule.clone(), problem });
         }
-        let program = self.program(version, info.world, &component, spec)?;
+        let program = self.program(version, &info, &component, spec)?;
         let began = Instant::now();
         let trial = Aborted(self.runtime().spawn(trial(program.clone())));
         match tokio::time::timeout(TRIAL_TIMEOUT, trial).await {
@@ -114,7 +117,7 @@ impl Inner {
     fn program(
         &self,
         version: Version,
-        world: World,
+        info: &PluginInfo,
         component: &Component,
         spec: LoadSpec,
     ) -> Result<Kind, LoadError> {
@@ -124,12 +127,24 @@ impl Inner {
         let settings = &self.settings;
         let grants = spec.grants;
         let reach = || Reach::new(version, grants.clone(), Arc::clone(&self.tls), self.teller.clone());
-        Ok(match world {
+        Ok(match info.world {
             World::Flow => {
-                let pre = FlowPre::new(prepared(&self.linkers.flow, component)?).map_err(contract_error)?;
+                let pre = prepared(&self.linkers.flow, component)?;
+                let pre = FlowPre::new(pre, &info.contract).map_err(contract_error)?;
+                let fetcher = sends_requests(&info.contract).then(|| Fetcher::new(reach(), Arc::clone(&self.fetches)));
                 let (replay_cpu_ms, memory) = (settings.replay_cpu_ms, Arc::clone(&self.flow_memory));
                 let crowd = Arc::new(Crowd::new(Arc::clone(&self.slow_lane)));
-                Kind::Flow(Arc::new(Program { engine, pre, limits, step_cpu_ms, replay_cpu_ms, config, memory, crowd }))
+                Kind::Flow(Arc::new(Program {
+                    engine,
+                    pre,
+                    fetcher,
+                    limits,
+                    step_cpu_ms,
+                    replay_cpu_ms,
+                    config,
+                    memory,
+                    crowd,
+                }))
             }
             World::Scorer => {
                 let pre = ScorerPre::new(prepared(&self.linkers.scorer, component)?).map_err(contract_error)?;

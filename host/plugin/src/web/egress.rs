@@ -2,7 +2,7 @@
 //! and number. The host follows no redirects; a guest that follows one is checked again.
 
 use super::Reach;
-use super::connect::connect;
+use super::connect::{Wire, connect};
 use super::tls::can_be_certified;
 use crate::config::{EgressBounds, EgressRule, Grants, Scheme};
 use crate::error::LoadError;
@@ -70,13 +70,13 @@ pub(crate) struct Egress {
     requests: u32,
 }
 
-type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+pub(super) type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
 /// A request that may go, with what was granted for it.
 pub(super) struct Admitted {
     pub(super) target: Target,
     pub(super) private: bool,
-    bounds: EgressBounds,
+    pub(super) bounds: EgressBounds,
 }
 
 impl Egress {
@@ -95,11 +95,18 @@ impl Egress {
         if self.requests > MAX_REQUESTS {
             return Err(Error::ConnectionLimitReached);
         }
+        self.reach.admit(method, uri)
+    }
+}
+
+impl Reach {
+    /// Whether a request may go, by what is granted now.
+    pub(super) fn admit(&self, method: &Method, uri: &Uri) -> Result<Admitted, Error> {
         let target = target(uri).ok_or(Error::HttpRequestUriInvalid)?;
-        let grants = self.reach.grants();
+        let grants = self.grants();
         let mut rules = grants.egress.iter().filter(|rule| target.is(rule) && allows(rule, method)).peekable();
         if rules.peek().is_none() {
-            self.reach.refused(format!("{method} {target}"));
+            self.refused(format!("{method} {target}"));
             return Err(Error::HttpRequestDenied);
         }
         Ok(Admitted { private: rules.any(|rule| rule.private), target, bounds: grants.bounds })
@@ -174,9 +181,26 @@ async fn send(
     request: Request<WasiBody>,
     options: RequestOptions,
 ) -> Result<Sent, Error> {
-    let connect_timeout = options.connect_timeout.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT);
-    let stream = tokio::time::timeout(connect_timeout, connect(admitted, reach)).await;
-    let stream = stream.map_err(|_| Error::ConnectionTimeout)??;
+    let stream = connected(admitted, reach, options.connect_timeout).await?;
+    exchanged(stream, admitted, request, options.first_byte_timeout).await
+}
+
+pub(super) async fn connected(
+    admitted: &Admitted,
+    reach: &Reach,
+    timeout: Option<Duration>,
+) -> Result<Box<dyn Wire>, Error> {
+    let timeout = timeout.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT);
+    tokio::time::timeout(timeout, connect(admitted, reach)).await.map_err(|_| Error::ConnectionTimeout)?
+}
+
+/// From here on the request may have come to the other side, whatever becomes of it.
+pub(super) async fn exchanged(
+    stream: Box<dyn Wire>,
+    admitted: &Admitted,
+    request: Request<WasiBody>,
+    first_byte_timeout: Option<Duration>,
+) -> Result<Sent, Error> {
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
@@ -187,7 +211,7 @@ async fn send(
     let mut over = None;
     let response = {
         let sending = sender.send_request(outgoing(request, admitted.bounds.request_bytes)?);
-        let first_byte = options.first_byte_timeout.unwrap_or(Duration::MAX);
+        let first_byte = first_byte_timeout.unwrap_or(Duration::MAX);
         let sending = tokio::time::timeout(first_byte, sending);
         tokio::pin!(sending);
         tokio::select! {
@@ -202,7 +226,8 @@ async fn send(
     };
     let response = response.map_err(|_| Error::ConnectionReadTimeout)?;
     let response = match (response, &over) {
-        (Err(_), Some(Ok(()))) => return Err(Error::ConnectionTerminated),
+        // What can't be understood is told as such: the connection ends in order then, too.
+        (Err(error), Some(Ok(()))) if !error.is_parse() => return Err(Error::ConnectionTerminated),
         (response, _) => response.map_err(Error::Hyper)?,
     };
     let driver = async move {

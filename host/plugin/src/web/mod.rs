@@ -3,12 +3,15 @@
 
 mod connect;
 mod egress;
+mod fetch;
 mod tls;
 
 use crate::config::Grants;
 use crate::guest::{Bucket, Guest};
 use cordboard_core::ids::Version;
 pub(crate) use egress::{Egress, check_grants};
+pub use fetch::FetchOrder;
+pub(crate) use fetch::{Fetcher, MAX_FETCHES};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 pub(crate) use tls::Tls;

@@ -3,7 +3,9 @@
 //! The components are those of `host/plugin/guests/`, stripped, as they were at the release. They are never built again.
 
 use crate::common::{BEGIN, Run, host, start, version};
-use cordboard_core::flow::{Answer, LookupError, Place, Profile, Reply, Request, RunEnd, Talk, TalkEnd, WaitStatus};
+use cordboard_core::flow::{
+    Answer, FetchResponse, HeaderValue, LookupError, Place, Profile, Reply, Request, RunEnd, Talk, TalkEnd, WaitStatus,
+};
 use cordboard_core::ids::{AgentId, ContactId, Version};
 use cordboard_plugin as p;
 use cordboard_plugin::{Grants, Limits, LoadSpec, PluginHost, World};
@@ -11,14 +13,18 @@ use std::path::Path;
 use std::time::Duration;
 
 async fn loaded(name: &str, world: World) -> (PluginHost, Version) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/contract-0.1.0/{name}.wasm"));
+    loaded_of("0.1.0", name, world).await
+}
+
+async fn loaded_of(contract: &str, name: &str, world: World) -> (PluginHost, Version) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/contract-{contract}/{name}.wasm"));
     let component = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert!(component.len() < 150 << 10, "{name} has {} bytes", component.len());
     let limits = Limits { calls_per_second: 100_000, ..Limits::default() };
     let spec = LoadSpec { component: component.into(), config: vec![], limits, grants: Grants::default() };
     let (host, version) = (host(), version(name));
     let info = host.load(version, spec).await.unwrap();
-    assert_eq!((info.world, info.contract), (world, format!("cordboard:{world}@0.1.0")));
+    assert_eq!((info.world, info.contract), (world, format!("cordboard:{world}@{contract}")));
     (host, version)
 }
 
@@ -33,6 +39,11 @@ fn recorded(request: &Request) -> Reply {
             display_name: Some("Ada".into()),
             fields: vec![("balance".into(), "12".into())],
         })),
+        Request::Fetch { .. } => {
+            let headers = vec![("location".into(), "/notes/7".into())];
+            Reply::Fetched(FetchResponse { status: 201, headers, body: b"kept".to_vec() })
+        }
+        Request::LoadValue(_) => Reply::Value(Some("41".into())),
         Request::Ask(_) => Reply::Answer(Answer::Choice("sales".into())),
         Request::Choose { .. } => Reply::Chosen(1),
         Request::Enqueue(_) => Reply::Enqueued,
@@ -72,6 +83,55 @@ async fn a_flow_of_0_1_0_makes_every_call() {
         [
             "Attri", "Ring", "Answe", "Say(P", "Start", "Looku", "StopP", "Ask(Q", "Pause", "Choos", "Enque", "Wait ",
             "Wait ", "Leave", "Conti", "Redir", "Rejec", "End(C"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_flow_of_0_2_0_makes_every_call() {
+    let (host, version) = loaded_of("0.2.0", "flow", World::Flow).await;
+    let ran = Run::new(&host, version, start("tour", 1)).finish(recorded).await;
+    assert_eq!(ran.returned(), "toured");
+    for (what, part) in [
+        ("fetch", "status: 201"),
+        ("fetch", r#"name: "location", value: "/notes/7""#),
+        ("fetch", "body: [107, 101, 112, 116]"),
+        ("load", r#"Ok(Some("41"))"#),
+        ("store", "Ok(())"),
+        ("lookup", "balance"),
+        ("wait", r#"agent: "101", talked-ms: 7000"#),
+    ] {
+        assert!(ran.reported(what).contains(part), "{what}: {}", ran.reported(what));
+    }
+    let sent = ran.requests.iter().find(|request| matches!(request, Request::Fetch { .. }));
+    let Some(Request::Fetch { request, timeout_ms: 1000 }) = sent else { panic!("{sent:?}") };
+    let secret = HeaderValue::Config { prefix: "Bearer ".into(), key: "token".into() };
+    assert_eq!(request.headers[1], ("authorization".into(), secret));
+    let kinds: Vec<&str> = ran.requests.iter().map(Request::name).filter(|name| *name != "set-attribute").collect();
+    assert_eq!(
+        kinds,
+        [
+            "attribute",
+            "ring",
+            "answer",
+            "say",
+            "start-playing",
+            "lookup",
+            "fetch",
+            "load",
+            "store",
+            "stop-playing",
+            "ask",
+            "pause",
+            "choose",
+            "enqueue",
+            "wait",
+            "wait",
+            "leave",
+            "continue-as",
+            "redirect",
+            "reject",
+            "end"
         ]
     );
 }

@@ -5,7 +5,7 @@ use cordboard_plugin::{LoadError, LoadSpec, UploadError, World, verify};
 use wasmparser::{Parser, Payload};
 
 const MAX_BYTES: usize = 64 << 20;
-const GUESTS: [(&str, World); 9] = [
+const GUESTS: [(&str, World); 10] = [
     ("reception", World::Flow),
     ("skills-scorer", World::Scorer),
     ("http-crm", World::Crm),
@@ -15,7 +15,10 @@ const GUESTS: [(&str, World); 9] = [
     ("probe-dialer", World::Dialer),
     ("probe-inspector", World::Inspector),
     ("probe-tour", World::Flow),
+    ("probe-fetch", World::Flow),
 ];
+/// Those of the second version of their world.
+const SECOND: [&str; 2] = ["probe-tour", "probe-fetch"];
 
 /// The component with every `from` replaced by `to` of the same length: all offsets stay.
 fn renamed(component: &[u8], from: &str, to: &str) -> Vec<u8> {
@@ -38,7 +41,8 @@ fn every_guest_is_what_it_says() {
         let component = guest(name);
         let info = verify(&component, MAX_BYTES).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!((info.world, info.size_bytes), (world, component.len() as u64), "{name}");
-        assert_eq!(info.contract, format!("cordboard:{world}@0.1.0"));
+        let version = if SECOND.contains(&name) { "0.2.0" } else { "0.1.0" };
+        assert_eq!(info.contract, format!("cordboard:{world}@{version}"));
         assert!(component.len() < 400 << 10, "{name} has {} bytes", component.len());
     }
 }
@@ -58,7 +62,7 @@ fn other_worlds_and_versions_are_told_what_is_known() {
     let flow = guest("probe-flow");
     let other = renamed(&flow, "cordboard:flow/guest@0.1.0", "cordboard:fire/guest@0.1.0");
     let Err(UploadError::UnknownWorld { found, known }) = verify(&other, MAX_BYTES) else { panic!() };
-    assert_eq!((found.as_str(), known.len()), ("cordboard:fire/guest@0.1.0", 5));
+    assert_eq!((found.as_str(), known.len()), ("cordboard:fire/guest@0.1.0", 6));
     let newer = renamed(&flow, "cordboard:flow/guest@0.1.0", "cordboard:flow/guest@0.9.0");
     assert!(matches!(verify(&newer, MAX_BYTES), Err(UploadError::UnknownVersion { .. })));
     let none = renamed(&flow, "cordboard:flow/guest@0.1.0", "somebody:else/guest@0.1.00");

@@ -1,8 +1,9 @@
 //! The shell around the board: it feeds inputs, performs effects, and decides nothing.
 //!
 //! One task owns the board and everything that translates between the board's names and those of signalling and
-//! media. Whatever takes time (a look-up, a score, a write) goes on elsewhere and comes back as an input.
+//! media. Whatever takes time (a look-up, a request, a score, a write) goes on elsewhere and comes back as an input.
 
+mod fetches;
 pub(crate) mod health;
 pub(crate) mod hibernation;
 mod legs;

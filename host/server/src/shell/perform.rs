@@ -137,6 +137,7 @@ impl Performer {
             Effect::Lookup { lookup, version, kind, value, timeout_ms, .. } => {
                 self.look_up(lookup, version, kind, value, timeout_ms);
             }
+            Effect::Fetch(wanted) => super::fetches::fetch(&self.parts, *wanted),
             Effect::LoadValue { ticket, contact, version, key } => {
                 super::values::load(&self.parts, contact, ticket, version, key);
             }

@@ -2,8 +2,9 @@
 
 use crate::random::Random;
 use cordboard_core::flow::{
-    Answer, Choice, ContactError, DigitsRule, FlowEnd, LookupError, LookupKey, Prompt, PromptPart, Question,
-    QueueRequest, RejectCause, Reply, Request, RunEnd, SkillRequirement, Treatment, TypeAhead, WaitStatus,
+    Answer, Choice, ContactError, DigitsRule, FetchRequest, FlowEnd, LookupError, LookupKey, Method, Prompt,
+    PromptPart, Question, QueueRequest, RejectCause, Reply, Request, RunEnd, SkillRequirement, Treatment, TypeAhead,
+    WaitStatus,
 };
 use cordboard_core::time::Timestamp;
 use std::collections::VecDeque;
@@ -27,6 +28,7 @@ enum Phase {
     Menu,
     Digits,
     Lookup,
+    Fetch,
     Set,
     Get,
     Choose,
@@ -79,10 +81,10 @@ impl Flow {
         let queue: &[P] = &[P::Lookup, P::Say, P::Enqueue, P::Wait];
         let mut phases: VecDeque<P> = match random.below(10) {
             0 => [P::Ring, P::Answer, P::Say, P::Lookup, P::Menu, P::Say, P::Return].into(),
-            1 => [P::Answer, P::Digits, P::Set, P::Get, P::Say, P::End, P::Return].into(),
-            2 => [P::Play, P::Lookup, P::Hush, P::Pause, P::Choose, P::Menu, P::Return].into(),
+            1 => [P::Answer, P::Digits, P::Set, P::Fetch, P::Get, P::Say, P::End, P::Return].into(),
+            2 => [P::Play, P::Lookup, P::Fetch, P::Hush, P::Pause, P::Choose, P::Menu, P::Return].into(),
             3 => [P::Ring, P::Enqueue, P::Wait, P::Return].into(),
-            4 => [P::Answer, P::Enqueue, P::Wait, P::Menu, P::Digits, P::Return].into(),
+            4 => [P::Answer, P::Enqueue, P::Fetch, P::Wait, P::Menu, P::Digits, P::Return].into(),
             5 => [P::Say, P::Set, P::Continue, P::Return].into(),
             6 if random.chance(300) => [P::Ring, P::Reject, P::Redirect, P::Return].into(),
             7 if random.chance(300) => [P::Redirect, P::Say, P::Return].into(),
@@ -132,6 +134,7 @@ impl Flow {
             Request::Say(words) => *words = prompt(random),
             Request::Pause { duration_ms } => *duration_ms = random.between(0, 9_000) as u32,
             Request::Wait { timeout_ms, .. } => *timeout_ms = random.between(100, 60_000) as u32,
+            Request::Fetch { timeout_ms, .. } => *timeout_ms = random.between(100, 5_000) as u32,
             Request::Ask(question) => {
                 question.prompt = prompt(random);
                 question.silence_timeout_ms = random.between(100, 8_000) as u32;
@@ -198,7 +201,9 @@ impl Flow {
             | Reply::LookupFailed(_)
             | Reply::Chosen(_)
             | Reply::Value(_)
-            | Reply::ValueFailed(_) => {}
+            | Reply::ValueFailed(_)
+            | Reply::Fetched(_)
+            | Reply::FetchFailed(_) => {}
         }
     }
 
@@ -228,6 +233,7 @@ impl Flow {
             Phase::Menu => Request::Ask(question(random, false)),
             Phase::Digits => Request::Ask(question(random, true)),
             Phase::Lookup => lookup(random),
+            Phase::Fetch => fetch(random),
             Phase::Set => Request::SetAttribute(format!("a{}", random.below(4)), random.below(100).to_string()),
             Phase::Get => Request::Attribute(format!("a{}", random.below(5))),
             Phase::Choose => Request::Choose { name: "greeting".into(), weights: vec![1, 0, 3] },
@@ -274,6 +280,13 @@ fn lookup(random: &mut Random) -> Request {
     Request::Lookup { key, timeout_ms: random.between(100, 5_000) as u32 }
 }
 
+fn fetch(random: &mut Random) -> Request {
+    let method = random.one([Method::Get, Method::Post, Method::Post, Method::Delete]).unwrap_or(Method::Get);
+    let body = method.acts().then(|| b"{}".to_vec());
+    let to = request_to(&format!("https://crm.example/people/{}", random.below(1000)));
+    Request::Fetch { request: FetchRequest { method, body, ..to }, timeout_ms: random.between(100, 5_000) as u32 }
+}
+
 fn queue_request(names: &Names, random: &mut Random) -> QueueRequest {
     let queue =
         if random.chance(30) { "nowhere".into() } else { random.pick(&names.queues).cloned().unwrap_or_default() };
@@ -313,7 +326,12 @@ fn bad(random: &mut Random) -> Option<Request> {
         Request::SetAttribute("big".into(), "x".repeat(8_193)),
         Request::ContinueAs { deployment: "no such flow".into(), attributes: vec![] },
         Request::Pause { duration_ms: u32::MAX },
+        Request::Fetch { request: request_to("ftp://crm.example/"), timeout_ms: 1_000 },
     ])
+}
+
+fn request_to(url: &str) -> FetchRequest {
+    FetchRequest { method: Method::Post, url: url.into(), headers: vec![], body: None, wanted_headers: vec![] }
 }
 
 fn failure(random: &mut Random) -> Option<RunEnd> {

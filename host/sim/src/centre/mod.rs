@@ -256,6 +256,7 @@ impl<'a> Centre<'a> {
             Effect::Lookup { lookup, version, value, timeout_ms, .. } => {
                 self.look_up(*lookup, *version, value, *timeout_ms);
             }
+            Effect::Fetch(wanted) => self.fetch(wanted),
             // Nothing is kept here: what was stored is forgotten.
             Effect::LoadValue { ticket, contact, .. } => {
                 let input = Input::ValueLoaded { contact: *contact, ticket: *ticket, result: Ok(None) };

@@ -1,11 +1,11 @@
-//! Directories, scorers, the store, operators, and inputs that make no sense.
+//! Directories, places outside, scorers, the store, operators, and inputs that make no sense.
 
 use super::Centre;
 use super::agenda::Happening;
-use cordboard_core::board::{Input, LegFailure, LegOffer, LegSource, Rehearsal};
+use cordboard_core::board::{Fetch, Input, LegFailure, LegOffer, LegSource, Rehearsal};
 use cordboard_core::decision::{PairScore, ScoreAnswer, ScoreRequest};
-use cordboard_core::flow::{Address, LookupError, Profile, Request, RunEnd};
-use cordboard_core::ids::{AgentId, ContactId, DecisionId, LegId, LookupId, PlayId, RunId, Version};
+use cordboard_core::flow::{Address, FetchError, FetchResponse, LookupError, Profile, Request, RunEnd};
+use cordboard_core::ids::{AgentId, ContactId, DecisionId, FetchId, LegId, LookupId, PlayId, RunId, Version};
 
 impl Centre<'_> {
     pub(super) fn look_up(&mut self, lookup: LookupId, version: Version, value: &str, timeout_ms: u32) {
@@ -32,6 +32,30 @@ impl Centre<'_> {
         }
         let version = random.chance(900).then_some(version);
         self.note(delay, Happening::Input(Box::new(Input::LookedUp { lookup, version, result })));
+    }
+
+    pub(super) fn fetch(&mut self, wanted: &Fetch) {
+        let random = &mut self.random;
+        let timeout_ms = u64::from(wanted.timeout_ms);
+        let mut delay = random.between(5, 400);
+        let mut result = Ok(FetchResponse { status: 200, headers: vec![], body: b"{}".to_vec() });
+        if random.chance(self.plan.faults.places) {
+            match random.below(8) {
+                0 => return,
+                1 => delay = timeout_ms + random.between(0, 2_000),
+                2 => delay = timeout_ms,
+                3 => (delay, result) = (timeout_ms, Err(FetchError::Timeout)),
+                4 => result = Err(FetchError::NotGranted),
+                5 => result = Err(FetchError::UnknownOutcome),
+                6 => result = Err(FetchError::Unavailable("connection refused".into())),
+                _ => result = Ok(FetchResponse { status: 200, headers: vec![], body: vec![0; 1 << 20] }),
+            }
+        }
+        let input = Input::Fetched { fetch: wanted.fetch, result };
+        if random.chance(self.plan.faults.strays) {
+            self.note(delay + 1, Happening::Input(Box::new(input.clone())));
+        }
+        self.note(delay, Happening::Input(Box::new(input)));
     }
 
     pub(super) fn score(&mut self, request: &ScoreRequest) {
@@ -145,7 +169,7 @@ impl Centre<'_> {
         let leg = some(random);
         // A call that goes on must not be told to have ended when nobody ended it: strays are about others.
         let over = self.lines.get(&leg).is_none_or(|line| line.is_over());
-        match random.below(21) {
+        match random.below(22) {
             0 if over => Some(Input::LegAnswered(leg)),
             1 if over => Some(Input::LegEnded { leg, fault: None }),
             2 if over => Some(Input::LegFailed(leg, LegFailure::Declined)),
@@ -171,6 +195,10 @@ impl Centre<'_> {
             }))
             .filter(|_| !over),
             14 => Some(Input::EndContact(gone)),
+            20 => {
+                let fetch = FetchId(random.next());
+                Some(Input::Fetched { fetch, result: Err(FetchError::Busy) })
+            }
             15 => Some(Input::Migrate(gone)),
             16 => Some(Input::Rehearsed { contact: gone, run: RunId(1), result: failed() }),
             17 => {

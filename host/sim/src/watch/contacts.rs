@@ -197,6 +197,7 @@ fn fits(request: &Request, reply: &Reply) -> bool {
         Reply::Waited(_) => matches!(request, Request::Wait { .. }),
         Reply::Value(_) => matches!(request, Request::LoadValue(_)),
         Reply::ValueFailed(_) => matches!(request, Request::LoadValue(_) | Request::StoreValue(..)),
+        Reply::Fetched(_) | Reply::FetchFailed(_) => matches!(request, Request::Fetch { .. }),
         Reply::Done => !matches!(
             request,
             Request::Attribute(_)
@@ -206,6 +207,7 @@ fn fits(request: &Request, reply: &Reply) -> bool {
                 | Request::Enqueue(_)
                 | Request::Wait { .. }
                 | Request::LoadValue(_)
+                | Request::Fetch { .. }
         ),
     }
 }

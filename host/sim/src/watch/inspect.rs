@@ -149,6 +149,9 @@ impl Watch {
                 Request::Wait { timeout_ms, .. } => u64::from(*timeout_ms) + 40_000,
                 Request::Lookup { timeout_ms, .. } => u64::from(*timeout_ms),
                 Request::Pause { duration_ms } => u64::from(*duration_ms),
+                Request::Fetch { request, timeout_ms } => {
+                    u64::from(*timeout_ms) + if request.method.acts() { STORED_WITHIN_MS } else { 0 }
+                }
                 Request::LoadValue(_) => VALUE_WITHIN_MS,
                 Request::StoreValue(..) => STORED_WITHIN_MS + VALUE_WITHIN_MS,
                 request if request.acts() => STORED_WITHIN_MS,

@@ -1,6 +1,7 @@
 //! Journals: every frame follows from those before, and no act precedes its durable intent.
 
 use super::{Held, Pending, Watch, holds};
+use cordboard_core::board::Fetch;
 use cordboard_core::flow::{Answer, Reply, Request, WaitStatus};
 use cordboard_core::ids::ContactId;
 use cordboard_core::journal::{External, Frame, decode};
@@ -49,7 +50,7 @@ impl Watch {
                 let awaited = sync || unhealthy || watched.gone.is_some() || !request.acts();
                 let bad = cordboard_core::flow::check(&request).is_err();
                 let (pending, acts) = (watched.pending.is_some(), request.acts());
-                watched.pending = Some(Pending { entry, frame: number, since: at, request });
+                watched.pending = Some(Pending { entry, frame: number, since: at, request, sent: false });
                 holds(!pending, "a flow makes one call at a time", || format!("{id}: entry {entry}"))?;
                 holds(awaited || bad, INTENT_FIRST, || format!("{id}: entry {entry} acts: {acts}, sync: {sync}"))
             }
@@ -65,7 +66,7 @@ impl Watch {
     }
 
     fn outcome(&mut self, id: ContactId, entry: u64, reply: Reply) -> Held {
-        let done = matches!(reply, Reply::Done | Reply::Enqueued);
+        let done = matches!(reply, Reply::Done | Reply::Enqueued | Reply::Fetched(_));
         if done {
             self.acted(id, Request::acts, true)?;
         }
@@ -88,6 +89,24 @@ impl Watch {
         self.live(id)?.continuing = goes_on && reply == Reply::Done;
         let fit = pending.as_ref().is_some_and(|pending| pending.entry == entry);
         holds(fit, "an outcome is that of the pending call", || format!("{id}: {entry}, {pending:?}"))
+    }
+
+    /// A request leaves for a place outside: the one that the flow waits for, once.
+    pub(super) fn sent(&mut self, wanted: &Fetch) -> Held {
+        let id = wanted.contact;
+        self.usable(wanted.version)?;
+        self.acted(id, Request::acts, false)?;
+        let watched = self.live(id)?;
+        let runs = watched.version == Some(wanted.version) && watched.gone.is_none();
+        let awaited = watched.pending.as_mut().is_some_and(|pending| {
+            let same = matches!(&pending.request, Request::Fetch { request, .. } if *request == wanted.request);
+            same && !std::mem::replace(&mut pending.sent, true)
+        });
+        holds(awaited && runs, "a request is sent once, while its flow waits for it", || format!("{id}: {wanted:?}"))?;
+        let acts = wanted.request.method.acts();
+        let key = wanted.idempotency_key.clone().filter(|_| acts);
+        let fresh = self.fetches.insert(wanted.fetch) && key.is_none_or(|key| self.idempotency_keys.insert(key));
+        holds(fresh && acts == wanted.idempotency_key.is_some(), "a name is used once", || format!("{id}: {wanted:?}"))
     }
 
     /// Whichever version is answered, all that was typed is in the answer, after what was typed ahead.

@@ -13,7 +13,7 @@ use cordboard_core::config::{Deployment, Settings};
 use cordboard_core::event::{Event, What};
 use cordboard_core::flow::{Request, SkillRequirement};
 use cordboard_core::ids::{
-    AgentId, ContactId, DecisionId, DeploymentName, LegId, LookupId, PlayId, QueueName, RunId, Version,
+    AgentId, ContactId, DecisionId, DeploymentName, FetchId, LegId, LookupId, PlayId, QueueName, RunId, Version,
 };
 use cordboard_core::journal::Journal;
 use cordboard_core::record::EndReason;
@@ -45,6 +45,8 @@ struct Pending {
     frame: u64,
     since: Timestamp,
     request: Request,
+    /// It was sent to a place outside.
+    sent: bool,
 }
 
 /// A flow's run.
@@ -167,6 +169,9 @@ pub struct Watch {
     unloaded: BTreeSet<Version>,
     /// For whom, and who is asked.
     lookups: BTreeMap<LookupId, (ContactId, Version)>,
+    /// Every request to a place outside, and by what a server knows a repetition.
+    fetches: BTreeSet<FetchId>,
+    idempotency_keys: BTreeSet<String>,
     scoring: BTreeMap<DecisionId, Version>,
     decided: BTreeSet<DecisionId>,
     queues: BTreeMap<QueueName, Counted>,
@@ -265,6 +270,7 @@ impl Watch {
             | Input::SetAttribute { .. }
             | Input::Migrate(_)
             | Input::Hibernate { .. }
+            | Input::Fetched { .. }
             | Input::ValueLoaded { .. }
             | Input::ValueStored { .. }
             | Input::PutEntryPoint(_)
@@ -349,6 +355,7 @@ impl Watch {
                 let fresh = self.lookups.insert(*lookup, (*contact, *version)).is_none();
                 holds(fresh, "a name is used once", || format!("look-up {lookup}"))
             }
+            Effect::Fetch(wanted) => self.sent(wanted),
             Effect::LoadValue { version, .. } | Effect::StoreValue { version, .. } => self.usable(*version),
             Effect::Score(request) => self.ask_scorer(request),
             Effect::Journal { contact, frame, bytes, sync } => self.frame(*contact, *frame, bytes, *sync),

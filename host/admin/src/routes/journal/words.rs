@@ -1,6 +1,8 @@
 //! Arguments and results of journal entries as JSON for people. The journal itself stays binary and canonical; this
 //! is a view, nothing reads it back.
 
+mod fetch;
+
 use cordboard_core::flow::{
     Answer, ContactError, FlowEnd, LookupError, Place, Prompt, PromptPart, Question, RejectCause, Reply, Request,
     SkillRequirement, TalkEnd, TypeAhead, ValueError, WaitStatus,
@@ -49,6 +51,7 @@ pub(super) fn request(request: &Request) -> Value {
         }
         Request::LoadValue(key) => json!({ "key": key }),
         Request::StoreValue(key, value) => json!({ "key": key, "value": value }),
+        Request::Fetch { request, timeout_ms } => fetch::request(request, *timeout_ms),
     }
 }
 
@@ -73,6 +76,8 @@ pub(super) fn reply(reply: &Reply) -> (&'static str, Value) {
         Reply::Waited(status) => ("waited", waited(status)),
         Reply::Value(value) => ("value", json!(value)),
         Reply::ValueFailed(error) => ("failed", value_error(error)),
+        Reply::Fetched(response) => ("response", fetch::response(response)),
+        Reply::FetchFailed(error) => ("failed", fetch::error(error)),
     }
 }
 

@@ -3,6 +3,7 @@
 mod agents;
 mod continuing;
 mod entry;
+mod fetches;
 mod journal;
 mod ladder;
 mod matching;

@@ -1,5 +1,6 @@
 //! Whatever comes in whatever order, the board holds: it never panics, its invariants stay, and it drains.
 
+mod outside;
 mod replays;
 
 use super::*;
@@ -149,13 +150,8 @@ impl World_ {
                 }
                 Effect::Play { leg, play, .. } => self.plays.push((leg, play)),
                 Effect::Lookup { lookup, .. } => self.lookups.push(lookup),
-                Effect::LoadValue { ticket, contact, .. } => {
-                    let result = Ok(None);
-                    self.values.push(Input::ValueLoaded { contact, ticket, result });
-                }
-                Effect::StoreValue { ticket, contact, .. } => {
-                    let result = Err(crate::flow::ValueError::Quota);
-                    self.values.push(Input::ValueStored { contact, ticket, result });
+                Effect::LoadValue { .. } | Effect::StoreValue { .. } | Effect::Fetch(_) => {
+                    self.values.extend(outside::answer(effect));
                 }
                 Effect::Score(request) => {
                     self.decisions.push((request.decision, request.contacts.len(), request.agents.len()));
@@ -264,7 +260,7 @@ impl World_ {
         };
         let treatment = Treatment { music: None, announce_position_every_ms: 5_000 };
         let billing = QueueRequest { queue: "billing".into(), priority: 5, skills: vec![need("billing", 3)] };
-        match what % 26 {
+        match what % 28 {
             0 => Request::Answer,
             1 => Request::Ring,
             2 => Request::Reject(RejectCause::Busy),
@@ -290,6 +286,8 @@ impl World_ {
             22 => Request::Attribute("tier".into()),
             23 => Request::LoadValue("k".into()),
             24 => Request::StoreValue("k".into(), Some("v".into())),
+            25 => outside::fetch(crate::flow::Method::Get),
+            26 => outside::fetch(crate::flow::Method::Post),
             _ => Request::End(FlowEnd::Completed),
         }
     }

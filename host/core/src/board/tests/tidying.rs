@@ -1,7 +1,7 @@
 //! After the end (journal rule 24), and ends from outside (rule 5).
 
 use super::*;
-use crate::flow::{LookupKey, Treatment};
+use crate::flow::{FetchRequest, LookupKey, Method, Treatment};
 
 #[test]
 fn rule_24_a_flow_has_five_seconds_to_tidy_up() {
@@ -30,6 +30,11 @@ fn rule_24_a_flow_has_32_calls_to_tidy_up() {
     assert_eq!(desk.record(call).attributes["n"], "31");
 }
 
+fn outside() -> FetchRequest {
+    let url = "http://crm.example/".into();
+    FetchRequest { method: Method::Post, url, headers: vec![], body: None, wanted_headers: vec![] }
+}
+
 #[test]
 fn rule_24_what_needs_the_person_has_ended() {
     let mut desk = Desk::new();
@@ -45,6 +50,7 @@ fn rule_24_what_needs_the_person_has_ended() {
         Request::Wait { waiting: 1, treatment, timeout_ms: 1000 },
         Request::Lookup { key, timeout_ms: 1000 },
         Request::Pause { duration_ms: 1 },
+        Request::Fetch { request: outside(), timeout_ms: 1000 },
         Request::ContinueAs { deployment: "reception".into(), attributes: vec![] },
     ] {
         assert_eq!(desk.request(call, request.clone()), Some(failed(ContactError::Ended)), "{request:?}");

@@ -7,12 +7,13 @@
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::expect_used)]
 #[allow(clippy::indexing_slicing, clippy::panic)]
 mod bindings {
-    wit_bindgen::generate!({ path: "../../../../wit/flow/0.1.0", world: "cordboard:flow/flow", generate_all });
+    wit_bindgen::generate!({ path: "../../../../wit/flow/0.2.0", world: "cordboard:flow/flow", generate_all });
 }
 
 use bindings::cordboard::flow::conversation::Contact;
 use bindings::cordboard::flow::types::{
-    Choice, EndReason, LookupKey, PromptPart, Question, QueueRequest, RejectCause, Treatment, TypeAhead,
+    Choice, ConfigValue, EndReason, FetchRequest, HeaderValue, LookupKey, Method, PromptPart, Question, QueueRequest,
+    RejectCause, RequestHeader, Treatment, TypeAhead,
 };
 
 struct Probe;
@@ -45,6 +46,21 @@ fn question() -> Question {
     }
 }
 
+fn request() -> FetchRequest {
+    let token = ConfigValue { prefix: "Bearer ".into(), key: "token".into() };
+    let header = |name: &str, value| RequestHeader { name: name.into(), value };
+    FetchRequest {
+        method: Method::Post,
+        url: "https://crm.example/notes".into(),
+        headers: vec![
+            header("Accept", HeaderValue::Text("text/plain".into())),
+            header("Authorization", HeaderValue::Config(token)),
+        ],
+        body: Some(b"called".to_vec()),
+        wanted_headers: vec!["Location".into()],
+    }
+}
+
 /// Every call of the contract but those that end the run, each answer reported.
 fn tour(contact: &Contact) -> Result<EndReason, String> {
     let said = || vec![PromptPart::Text("hello".into()), PromptPart::Digits("42".into())];
@@ -55,6 +71,9 @@ fn tour(contact: &Contact) -> Result<EndReason, String> {
     report(contact, "start", &contact.start_playing(&said(), true))?;
     let key = LookupKey { directory: Some("bank".into()), kind: "phone".into(), value: "+1".into() };
     report(contact, "lookup", &contact.lookup(&key, 1000))?;
+    report(contact, "fetch", &contact.fetch(&request(), 1000))?;
+    report(contact, "load", &contact.load("runs"))?;
+    report(contact, "store", &contact.store("runs", Some("1")))?;
     report(contact, "stop", &contact.stop_playing())?;
     report(contact, "ask", &contact.ask(&question()))?;
     report(contact, "pause", &contact.pause(500))?;

@@ -1,4 +1,5 @@
-//! Between the contract's types and the core's, both ways. Pure.
+//! Between the contract's types and the core's, both ways: of what is the same in every version, each of which includes
+//! this file for types of its own. Pure.
 
 use super::types as t;
 use crate::guest::shortened;
@@ -127,7 +128,7 @@ fn contact_error(error: core::ContactError) -> t::ContactError {
 }
 
 /// The text of a reply that doesn't fit its request: a fault of the host, never of the flow.
-fn misfit(wanted: &str, reply: &Reply) -> String {
+pub(super) fn misfit(wanted: &str, reply: &Reply) -> String {
     let got = match reply {
         Reply::Done => "done",
         Reply::Failed(_) => "failed",
@@ -140,6 +141,8 @@ fn misfit(wanted: &str, reply: &Reply) -> String {
         Reply::Waited(_) => "a wait's end",
         Reply::Value(_) => "a value",
         Reply::ValueFailed(_) => "a failed value",
+        Reply::Fetched(_) => "a response",
+        Reply::FetchFailed(_) => "a failed request",
     };
     tracing::error!(wanted, got, "a reply doesn't fit its request");
     "fault of the host".into()
@@ -157,7 +160,9 @@ fn unfit<T>(wanted: &str, reply: &Reply) -> Result<T, t::ContactError> {
         | Reply::Enqueued
         | Reply::Waited(_)
         | Reply::Value(_)
-        | Reply::ValueFailed(_) => Err(t::ContactError::Other(misfit(wanted, reply))),
+        | Reply::ValueFailed(_)
+        | Reply::Fetched(_)
+        | Reply::FetchFailed(_) => Err(t::ContactError::Other(misfit(wanted, reply))),
     }
 }
 
@@ -215,7 +220,9 @@ pub(super) fn looked_up(reply: Reply) -> Result<Option<t::Profile>, t::LookupErr
         | Reply::Enqueued
         | Reply::Waited(_)
         | Reply::Value(_)
-        | Reply::ValueFailed(_) => Err(t::LookupError::Other(misfit("a profile", &reply))),
+        | Reply::ValueFailed(_)
+        | Reply::Fetched(_)
+        | Reply::FetchFailed(_) => Err(t::LookupError::Other(misfit("a profile", &reply))),
     }
 }
 
@@ -252,7 +259,9 @@ fn value_failed(wanted: &str, reply: &Reply) -> t::ValueError {
         | Reply::Chosen(_)
         | Reply::Enqueued
         | Reply::Waited(_)
-        | Reply::Value(_) => t::ValueError::Other(misfit(wanted, reply)),
+        | Reply::Value(_)
+        | Reply::Fetched(_)
+        | Reply::FetchFailed(_) => t::ValueError::Other(misfit(wanted, reply)),
     }
 }
 
