@@ -13,7 +13,7 @@ mod bindings {
     #![allow(unsafe_code, reason = "generated: the component model's calling convention")]
     #![allow(clippy::all, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "generated")]
     wit_bindgen::generate!({
-        path: "../../wit/flow/0.1.0",
+        path: "../../wit/flow/0.2.0",
         world: "flow",
         generate_all,
         additional_derives: [Clone, PartialEq],

@@ -18,7 +18,7 @@ const GUESTS: [(&str, World); 10] = [
     ("probe-fetch", World::Flow),
 ];
 /// Those of the second version of their world.
-const SECOND: [&str; 2] = ["probe-tour", "probe-fetch"];
+const SECOND: [&str; 3] = ["reception", "probe-tour", "probe-fetch"];
 
 /// The component with every `from` replaced by `to` of the same length: all offsets stay.
 fn renamed(component: &[u8], from: &str, to: &str) -> Vec<u8> {
