@@ -10,8 +10,13 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 /// A benchmark program: what kind of target, and its name.
-const PROGRAMS: [(&str, &str); 4] =
-    [("example", "bench"), ("example", "records_bench"), ("example", "media_load"), ("bin", "cordboard-bench")];
+const PROGRAMS: [(&str, &str); 5] = [
+    ("example", "bench"),
+    ("example", "conversations"),
+    ("example", "records_bench"),
+    ("example", "media_load"),
+    ("bin", "cordboard-bench"),
+];
 
 /// What a program measured.
 #[derive(Debug, PartialEq, Eq)]
