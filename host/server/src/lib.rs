@@ -14,6 +14,7 @@ mod prompts;
 pub mod serve;
 mod shell;
 pub mod signing;
+pub mod simulate;
 mod start;
 mod token;
 

@@ -1,12 +1,21 @@
 //! `cordboard phone`: a softphone on the command line.
 
-use anyhow::{Context as _, Result, bail};
+mod api;
+mod conversation;
+mod unseen;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use api::Api;
 use clap::Args;
 use cordboard::say;
 use cordboard_phone::{CallEnd, Phone, PhoneCall, PhoneConfig, Step, parse, run_script};
+use cordboard_script::{Case, Report, Script};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Who the phone is, unless it is told.
+const DEFAULT_USER: &str = "phone";
 
 /// What the phone is and does.
 #[derive(Args)]
@@ -18,7 +27,7 @@ pub(crate) struct PhoneArguments {
     #[arg(long, default_value = "127.0.0.1:0")]
     bind: SocketAddr,
     /// The user part of its address: an agent's id to register as one.
-    #[arg(long, default_value = "phone")]
+    #[arg(long, default_value = DEFAULT_USER)]
     user: String,
     /// The name it shows.
     #[arg(long)]
@@ -32,15 +41,103 @@ pub(crate) struct PhoneArguments {
     /// What to do in a call, step by step: `answered 5s; quiet 700ms 20s; press 1; wait 5s; hang-up`.
     #[arg(long, default_value = "answered 30s; ended 3600s")]
     steps: String,
-    /// The same from a file.
+    /// The same from a file; or a conversation script (`.yaml`), which is played as real calls.
     #[arg(long, conflicts_with = "steps")]
     script: Option<PathBuf>,
+    /// Of a conversation script: only the case of this name.
+    #[arg(long, requires = "script")]
+    case: Option<String>,
+    /// Of a conversation script: the centre's admin API, to check what can't be heard.
+    #[arg(long, requires = "script", value_name = "URL")]
+    api: Option<String>,
+    /// The admin token.
+    #[arg(long, requires = "api", env = "CORDBOARD_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// A file with the admin token.
+    #[arg(long, requires = "api", conflicts_with = "token", value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Where to keep what is heard and said.
     #[arg(long)]
     record: Option<PathBuf>,
     /// After so many answered calls the phone stops. 0: never.
     #[arg(long, default_value_t = 0)]
     calls: u32,
+}
+
+impl PhoneArguments {
+    /// Whether its script is a conversation script.
+    pub(crate) fn plays_conversations(&self) -> bool {
+        let is_yaml = |path: &Path| path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+        self.script.as_deref().is_some_and(is_yaml)
+    }
+
+    fn api(&self) -> Result<Option<Api>> {
+        let Some(base) = &self.api else { return Ok(None) };
+        let token = match (&self.token, &self.token_file) {
+            (Some(token), _) => token.clone(),
+            (None, Some(file)) => std::fs::read_to_string(file).with_context(|| file.display().to_string())?,
+            (None, None) => {
+                bail!("--api needs --token, --token-file or CORDBOARD_TOKEN: `serve` keeps it in its data folder")
+            }
+        };
+        Ok(Some(Api::new(base, &token)))
+    }
+}
+
+/// Plays a conversation script as real calls, a case after the other. True if all that could be checked held.
+pub(crate) fn play(arguments: &PhoneArguments) -> Result<bool> {
+    let Some(path) = &arguments.script else { bail!("--script is missing") };
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| shown.clone())?;
+    let script = Script::read(&text)
+        .map_err(|error| anyhow::anyhow!("{shown}:{}:{}: {}", error.line, error.column, error.reason))?;
+    let wanted = |case: &&Case| arguments.case.is_none() || case.name == arguments.case;
+    let cases: Vec<&Case> = script.cases.iter().filter(wanted).collect();
+    ensure!(!cases.is_empty(), "{shown}: there is no case `{}`", arguments.case.as_deref().unwrap_or_default());
+    let api = arguments.api()?;
+    if api.is_none() {
+        say("without --api, what is said, looked up, set and routed is not checked: only that something is heard");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let held = runtime.block_on(async {
+        let mut held = true;
+        for case in cases {
+            held &= call(arguments, &shown, case, api.as_ref()).await?;
+        }
+        anyhow::Ok(held)
+    });
+    // A thread may still read the centre's events.
+    runtime.shutdown_background();
+    held
+}
+
+/// One case, as one call.
+async fn call(arguments: &PhoneArguments, script: &str, case: &Case, api: Option<&Api>) -> Result<bool> {
+    // Who the phone is, unless it was told.
+    let number = match case.caller.origin.number.as_deref() {
+        Some(number) if arguments.user == DEFAULT_USER => number,
+        Some(_) | None => &arguments.user,
+    };
+    let phone = Phone::start(PhoneConfig {
+        bind: arguments.bind,
+        server: arguments.server,
+        user: number.to_owned(),
+        display_name: arguments.name.clone().or_else(|| case.caller.origin.display_name.clone()),
+        password: arguments.password.clone(),
+        recordings: arguments.record.clone(),
+    })
+    .await?;
+    let played = Box::pin(conversation::play(&phone, number, case, api)).await;
+    phone.stop().await;
+    let conversation::Played { moments, difference, unchecked } = played?;
+    let lasted_ms = moments.last().map_or(0, |moment| moment.at_ms);
+    let (case, difference) = (case.name.as_deref(), difference.as_ref());
+    let report = Report { script, case, moments: &moments, difference, lasted_ms };
+    say(report.text().trim_end());
+    for unchecked in unchecked {
+        say(&format!("        not checked: {unchecked}"));
+    }
+    Ok(report.held())
 }
 
 /// Runs the phone.
