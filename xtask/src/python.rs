@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const ROOM: &str = "host/plugin/python";
+/// What makes components of them, with its digests: the very one that `cordboard plugin build` uses.
+const TOOLS: &str = "host/author/pins/componentize-py.txt";
 /// What they are written against.
 const CONTRACT: &str = "wit/flow/0.1.0";
 const WORLD: &str = "flow";
@@ -63,7 +65,7 @@ struct Tools {
 
 /// Installs the tools into a folder of their own, unless they are there.
 fn tools(tree: &Tree, kept: &Path) -> Result<Tools> {
-    let wanted = tree.root.join(ROOM).join("requirements.txt");
+    let wanted = tree.root.join(TOOLS);
     let made_of = std::fs::read_to_string(&wanted).with_context(|| wanted.display().to_string())?;
     let (site, stamp) = (kept.join("site"), kept.join("site.made-of"));
     if !is(&stamp, &made_of) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 mod phone;
+mod plugin;
 
 /// A contact-centre switchboard programmed in WebAssembly.
 #[derive(Parser)]
@@ -34,21 +35,15 @@ enum Command {
     /// What a host starts to compile a plugin: the component comes on standard input.
     #[command(name = cordboard::serve::COMPILE, hide = true)]
     Compile,
-    /// Makes a key to sign plugins with; prints its public part, which a host has to trust.
-    PluginKeygen {
-        /// A new file for the secret key.
-        file: PathBuf,
-    },
-    /// Signs a component with its manifest; prints the signature, to be uploaded as the part `signature`.
-    PluginSign {
-        /// The secret key's file.
-        #[arg(long)]
-        key: PathBuf,
-        /// The component.
-        component: PathBuf,
-        /// Its manifest.
-        manifest: PathBuf,
-    },
+    /// For authors of plugins: begins, builds, checks and signs them.
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
+    /// As it was called before: `plugin keygen`.
+    #[command(hide = true)]
+    PluginKeygen(plugin::KeygenArguments),
+    /// As it was called before: `plugin sign`.
+    #[command(hide = true)]
+    PluginSign(plugin::SignArguments),
 }
 
 #[derive(Subcommand)]
@@ -91,10 +86,9 @@ fn main() -> ExitCode {
             cordboard::say(cordboard_admin::openapi().trim_end());
             Ok(())
         }
-        Command::PluginKeygen { file } => cordboard::signing::generate(&file).map(|public| cordboard::say(&public)),
-        Command::PluginSign { key, component, manifest } => {
-            cordboard::signing::sign(&key, &component, &manifest).map(|signature| cordboard::say(&signature))
-        }
+        Command::Plugin(command) => plugin::run(&command),
+        Command::PluginKeygen(arguments) => plugin::keygen(&arguments),
+        Command::PluginSign(arguments) => plugin::sign(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

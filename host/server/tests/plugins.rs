@@ -96,14 +96,14 @@ fn where_unsigned_plugins_are_denied_only_those_of_trusted_keys_are_taken() -> R
     let folder = tempfile::TempDir::new()?;
     let path = |name: &str| folder.path().join(name);
     let (ours, theirs) = (path("ours"), path("theirs"));
-    let public = cordboard(&["plugin-keygen".as_ref(), &ours])?;
-    cordboard(&["plugin-keygen".as_ref(), &theirs])?;
-    ensure!(cordboard(&["plugin-keygen".as_ref(), &ours]).is_err(), "a key is not overwritten");
+    let public = cordboard(&["plugin".as_ref(), "keygen".as_ref(), &ours])?;
+    cordboard(&["plugin".as_ref(), "keygen".as_ref(), &theirs])?;
+    ensure!(cordboard(&["plugin".as_ref(), "keygen".as_ref(), &ours]).is_err(), "a key is not overwritten");
     let config = format!("[plugins]\nunsigned = \"deny\"\ntrusted_keys = {{ us = \"{public}\" }}\n");
     let centre = Centre::start(HostOptions { config, ..HostOptions::default() })?;
     let (file, beside) = (plugin("skills-scorer")?, plugin("skills-scorer")?.with_extension("json"));
     let (component, manifest) = (std::fs::read(&file)?, std::fs::read(&beside)?);
-    let sign = |key: &Path| cordboard(&["plugin-sign".as_ref(), "--key".as_ref(), key, &file, &beside]);
+    let sign = |key: &Path| cordboard(&["plugin".as_ref(), "sign".as_ref(), "--key".as_ref(), key, &file, &beside]);
     let upload = |manifest: &[u8], signature: Option<&str>| {
         let signature = signature.map(|signature| ("signature", signature.as_bytes()));
         let parts: Vec<_> =
