@@ -12,14 +12,14 @@ use std::process::Command;
 pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
     let source = source(project)?;
     let tools = tools::javascript()?;
-    let component = room(project)?.join("component.wasm");
+    let room = room(project)?;
     if project.lang == Lang::Ts {
         let mut tsc = Command::new("node");
         tsc.arg(tools.join("node_modules/typescript/bin/tsc")).args(["--noEmit", "--pretty", "false", "-p"]);
         run("checking the types", tsc.arg(&project.folder), FIX)?;
     }
     let mut node = Command::new("node");
-    node.arg(tools.join("build.mjs")).arg(&source).arg(project.wit()?).arg(project.world.name()).arg(&component);
+    node.arg(tools.join("build.mjs")).arg(&source).arg(project.wit()?).arg(project.world.name()).arg(&room);
     run("the build", node.current_dir(&project.folder), FIX)?;
-    read(&component)
+    read(&room.join("component.wasm"))
 }
