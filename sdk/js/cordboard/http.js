@@ -23,7 +23,7 @@ function raised(error) {
   if (tag === "HTTP-request-denied" || tag === "destination-IP-prohibited") {
     return new HttpError("denied", "the back-end's place is not wanted by the manifest or not granted");
   }
-  if (tag === "connection-timeout" || tag === "HTTP-response-timeout") return late();
+  if (["connection-timeout", "connection-read-timeout", "HTTP-response-timeout"].includes(tag)) return late();
   return new HttpError("failed", `the back-end can't be asked: ${tag}`);
 }
 

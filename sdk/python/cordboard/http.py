@@ -126,6 +126,6 @@ def _raised(code) -> HttpError:
     match code:
         case wit.ErrorCode_HttpRequestDenied() | wit.ErrorCode_DestinationIpProhibited():
             return Denied("the back-end's place is not wanted by the manifest or not granted")
-        case wit.ErrorCode_ConnectionTimeout() | wit.ErrorCode_HttpResponseTimeout():
+        case wit.ErrorCode_ConnectionTimeout() | wit.ErrorCode_ConnectionReadTimeout() | wit.ErrorCode_HttpResponseTimeout():
             return TimedOut("no answer from the back-end in time")
     return HttpError(f"the back-end can't be asked: {type(code).__name__.removeprefix('ErrorCode_')}")

@@ -56,7 +56,7 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
         "-target",
         "wasm32-wasi",
         "-mexec-model=reactor",
-        "-std=c17",
+        "-std=gnu17",
         "-Os",
         "-s",
     ]);

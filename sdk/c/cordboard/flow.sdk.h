@@ -1,0 +1,177 @@
+// Flows: a conversation with one person, as straight-line code. Define `cb_flow`; it is the plugin.
+//
+// A call that waits, for a prompt to end or a key to be pressed, waits. Calls return a `cb_status`; `CB_TRY(call)` returns from
+// the function with one that isn't CB_OK. What calls give lives as long as the conversation, and is not freed: each conversation
+// has an instance of its own. Durations are in milliseconds. `flow.h` has the contract itself, and its documentation.
+#ifndef CORDBOARD_FLOW_SDK_H
+#define CORDBOARD_FLOW_SDK_H
+
+#include "flow.h"
+#define CB_WORLD flow
+#include "common.inc.h"
+
+/// How a call went.
+typedef enum cb_status {
+  CB_OK,
+  /// The person is gone: returned by `cb_flow`, it is an end like any other.
+  CB_ENDED,
+  /// A supervisor has taken the contact over.
+  CB_TAKEN_OVER,
+  /// What was being said was cut, since an agent answered: the next wait returns when the talk is over.
+  CB_CONNECTED,
+  CB_INVALID,
+  CB_NOT_NOW,
+  CB_LIMIT,
+  // Of look-ups and stored values.
+  CB_TIMEOUT,
+  CB_BUSY,
+  CB_UNAVAILABLE,
+  CB_UNSUPPORTED,
+  CB_QUOTA,
+  CB_NOT_GRANTED,
+  CB_OTHER,
+} cb_status;
+
+/// Returns from the function unless the call went well.
+#define CB_TRY(call)                             \
+  do {                                           \
+    cb_status cb_tried = (call);                 \
+    if (cb_tried != CB_OK) return cb_tried;      \
+  } while (0)
+
+/// The conversation with one person.
+typedef struct cb_contact {
+  cordboard_flow_conversation_borrow_contact_t handle;
+  /// What the host said to the latest call that failed, for the log.
+  const char *error;
+} cb_contact;
+
+/// How a flow ends.
+typedef struct cb_end {
+  /// CORDBOARD_FLOW_TYPES_END_REASON_...; COMPLETED if nothing is said.
+  uint8_t tag;
+  const char *why;
+} cb_end;
+
+/// The plugin, to be defined: the conversation from its beginning to its end. CB_ENDED and CB_TAKEN_OVER are ends like any
+/// other; with any other status but CB_OK the person is handed over to the safe flow.
+cb_status cb_flow(cb_contact *contact, cb_end *end);
+
+/// A piece of what is said.
+typedef cordboard_flow_types_prompt_part_t cb_part;
+cb_part cb_text(const char *text);
+/// An amount in minor units: `cb_money(1234, "EUR")` is 12.34 euros.
+cb_part cb_money(int64_t minor, const char *currency);
+cb_part cb_date(int year, int month, int day);
+cb_part cb_number(int64_t number);
+/// Characters said one by one: "one, zero, five".
+cb_part cb_digits(const char *digits);
+cb_part cb_recording(const char *name);
+cb_part cb_silence(uint32_t ms);
+
+/// What is said: `CB_PROMPT(cb_text("Your balance is"), cb_money(1234, "EUR"))`.
+typedef cordboard_flow_types_prompt_t cb_prompt;
+#define CB_PROMPT(...)                                                                                   \
+  ((cb_prompt){(cb_part[]){__VA_ARGS__}, sizeof((cb_part[]){__VA_ARGS__}) / sizeof(cb_part)})
+
+cb_status cb_say(cb_contact *contact, const char *text);
+cb_status cb_say_prompt(cb_contact *contact, cb_prompt prompt);
+/// Begins to say something and returns. Whatever is said next cuts it.
+cb_status cb_start_playing(cb_contact *contact, cb_prompt prompt, bool repeat);
+cb_status cb_stop_playing(cb_contact *contact);
+cb_status cb_ring(cb_contact *contact);
+cb_status cb_answer(cb_contact *contact);
+/// Refuses the contact unanswered: CORDBOARD_FLOW_TYPES_REJECT_CAUSE_...
+cb_status cb_reject(cb_contact *contact, uint8_t cause);
+cb_status cb_redirect(cb_contact *contact, const char *target);
+cb_status cb_pause(cb_contact *contact, uint32_t ms);
+
+/// Who the contact comes from: a telephone number, or NULL.
+const char *cb_origin_number(cb_contact *contact);
+/// What the person dialled, or NULL.
+const char *cb_dialled_number(cb_contact *contact);
+/// A named value kept with the contact, or NULL.
+const char *cb_get(cb_contact *contact, const char *name);
+cb_status cb_set(cb_contact *contact, const char *name, const char *value);
+
+/// Something that can be chosen.
+typedef struct cb_choice {
+  /// The answer, and what later versions must keep.
+  const char *id;
+  const char *key;
+  /// Words that choose it, with NULL at their end; at most 16.
+  const char *words[17];
+} cb_choice;
+
+/// A question: choices with one without an id at their end, or digits.
+typedef struct cb_question {
+  /// Names it in records and journals.
+  const char *id;
+  cb_prompt prompt;
+  const cb_choice *choices;
+  /// At most so many digits; 0: none are asked for.
+  uint8_t max_digits;
+  uint8_t min_digits;
+  /// 5,000 and 3,000 if nothing is said.
+  uint32_t silence_ms;
+  uint32_t between_keys_ms;
+  /// Keys that were pressed before don't count.
+  bool afresh;
+  /// What is typed is personal: it is kept in memory only.
+  bool secret;
+} cb_question;
+
+/// What the person answered. `value`: the choice's id, the digits, the text, the keys; NULL for silence.
+typedef struct cb_reply {
+  /// CORDBOARD_FLOW_TYPES_ANSWER_...
+  uint8_t tag;
+  const char *value;
+} cb_reply;
+
+/// Asks once and waits for an answer.
+cb_status cb_ask(cb_contact *contact, const cb_question *question, cb_reply *reply);
+/// Asks up to `times` until the answer is a choice (its id) or digits; NULL: there was no such answer.
+cb_status cb_insist(cb_contact *contact, const cb_question *question, int times, const char **answer);
+
+/// What a directory knows of a person.
+typedef struct cb_profile {
+  const char *id;
+  /// Or NULL.
+  const char *display_name;
+  cordboard_flow_types_list_attribute_t fields;
+} cb_profile;
+
+/// Asks a directory (NULL: the tenant's default) who the person is. `found` is false where the person is unknown.
+cb_status cb_lookup(cb_contact *contact, const char *directory, const char *kind, const char *value, uint32_t within_ms,
+                    bool *found, cb_profile *profile);
+/// A field of a profile, or NULL.
+const char *cb_field(const cb_profile *profile, const char *name);
+/// A field that holds an amount in minor units, in the currency of the field `currency` or in `currency`.
+bool cb_field_money(const cb_profile *profile, const char *name, const char *currency, cb_part *part);
+/// A field that holds a date, as `2026-12-24`.
+bool cb_field_date(const cb_profile *profile, const char *name, cb_part *part);
+
+/// Reads a value that this plugin stored for the tenant; NULL if there is none.
+cb_status cb_load(cb_contact *contact, const char *key, const char **value);
+/// Stores a value for the tenant, or removes it (NULL).
+cb_status cb_store(cb_contact *contact, const char *key, const char *value);
+
+/// A place in a queue.
+typedef struct cb_place {
+  cb_contact *contact;
+  cordboard_flow_conversation_own_waiting_t handle;
+  /// The host says the position so often. 0: never.
+  uint32_t announce_ms;
+  bool over;
+} cb_place;
+
+/// Takes a place in a queue; higher priority is served first. It doesn't answer by itself.
+cb_status cb_enqueue(cb_contact *contact, const char *queue, int priority, cb_place *place);
+/// Waits for an agent. `status->tag`: CORDBOARD_FLOW_TYPES_WAIT_STATUS_... The time bounds the waiting, not the talk.
+cb_status cb_wait(cb_place *place, uint32_t ms, cordboard_flow_types_wait_status_t *status);
+/// Says something meanwhile. That an agent answers is CB_OK: the next wait returns after the talk.
+cb_status cb_say_waiting(cb_place *place, const char *text);
+/// Gives up the place, unless the talk has been or the person is gone, and what is held of it.
+void cb_leave(cb_place *place);
+
+#endif
