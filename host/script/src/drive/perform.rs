@@ -5,7 +5,7 @@ use super::{CALLER, Drive};
 use crate::language::{LookupFails, Manner, Person, Row, ValuesFail, default_directory};
 use crate::moment::Happened;
 use cordboard_core::board::{Effect, Input, LegFailure, Rehearsal};
-use cordboard_core::flow::{LookupError, Profile, Prompt, Request, RunEnd, ValueError};
+use cordboard_core::flow::{FetchError, LookupError, Profile, Prompt, Request, RunEnd, ValueError};
 use cordboard_core::ids::{AgentId, DeploymentName, LegId, LookupId, PlayId};
 use cordboard_core::record::ContactRecord;
 use cordboard_plugin::FlowStart;
@@ -68,6 +68,11 @@ impl Drive<'_> {
                 }
             }
             Effect::Lookup { lookup, directory, kind, value, .. } => self.look_up(lookup, &directory, &kind, &value),
+            // A script has no places to send requests to, as a fresh centre grants none.
+            Effect::Fetch(wanted) => {
+                let result = Err(FetchError::NotGranted);
+                self.at_once.push_back(Input::Fetched { fetch: wanted.fetch, result });
+            }
             Effect::LoadValue { ticket, contact, key, .. } => {
                 let result = match (self.case.values_fail, &self.case.values) {
                     (Some(ValuesFail::NotGranted), _) | (_, None) => Err(ValueError::NotGranted),

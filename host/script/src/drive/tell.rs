@@ -3,7 +3,7 @@
 use super::Drive;
 use crate::moment::Happened;
 use cordboard_core::event::{Event, What};
-use cordboard_core::flow::{ContactError, LookupError, Reply, Request, ValueError};
+use cordboard_core::flow::{ContactError, FetchError, LookupError, Reply, Request, ValueError};
 use cordboard_core::record::OfferResult;
 
 impl Drive<'_> {
@@ -30,6 +30,12 @@ impl Drive<'_> {
             },
             (_, Reply::LookupFailed(LookupError::Invalid(text))) => {
                 Happened::Refused { call, error: "invalid".into(), text: text.clone() }
+            }
+            (_, Reply::FetchFailed(FetchError::Invalid(text))) => {
+                Happened::Refused { call, error: "invalid".into(), text: text.clone() }
+            }
+            (_, Reply::FetchFailed(FetchError::NotGranted)) => {
+                Happened::Refused { call, error: "not-granted".into(), text: String::new() }
             }
             _ => return,
         };
@@ -102,6 +108,7 @@ impl Drive<'_> {
             | What::FlowEnded { failure: None, .. }
             | What::Migrated { .. }
             | What::NotMigrated { .. }
+            | What::Erased
             | What::AgentChanged { .. }
             | What::Deployed { .. }
             | What::VersionIdle { .. }
