@@ -215,8 +215,7 @@ impl<'c> Course<'c> {
                         self.until_ms = Some(self.since_ms.saturating_add(span.0));
                         self.at += 1;
                     }
-                    Step::Never(inner) => {
-                        let _ = inner;
+                    Step::Never(_) => {
                         self.never.push(step);
                         self.at += 1;
                     }

@@ -46,12 +46,13 @@ fn failed() -> Happened {
 
 /// Whether it held; or else a part of what is told of the difference.
 type Expected = Result<(), &'static str>;
+type Row = (String, Vec<(u64, Happened)>, Expected);
 
 #[test]
 fn expectations_are_met_in_order_and_what_nobody_mentions_may_happen() {
     let steps = |steps: &str| format!("conversation: [{steps}]");
     let hello = || [(0, said("Hello.")), (5, asked("menu")), (9, set("a", "1")), (12, ended("completed"))];
-    let table: [(String, Vec<(u64, Happened)>, Expected); 22] = [
+    let table: [Row; 22] = [
         (steps("hears: hello, asked: menu"), hello().into(), Ok(())),
         (steps("asked: menu"), hello().into(), Ok(())),
         (steps("hears: press 1"), hello().into(), Ok(())),

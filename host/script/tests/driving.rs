@@ -4,7 +4,7 @@
 
 use cordboard_core::ids::{Digest, Version};
 use cordboard_plugin::{Grants, Limits, LoadSpec, PluginConfig, PluginHost};
-use cordboard_script::{Estimate, Happened, Played, Report, Script, Stage, play};
+use cordboard_script::{Estimate, Played, Report, Script, Stage, play};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -159,10 +159,10 @@ async fn agents_answer_refuse_and_leave() {
     )
     .await;
     assert_eq!(answered.lasted_ms, 23_000, "{}", text(&answered));
-    holds(&stage, &agents("{id: 7001, rejects_after: 1s}", ", missed_by: 7001, hangs_up]\nends: hung-up")).await;
+    holds(&stage, &agents("{id: 7001, rejects_after: 1s}", ", missed_by: 7001, hangs_up]\nends: cancelled")).await;
     let ignored = agents(
         "{id: 7001, ignores: true}",
-        ", rings_agent: 7001, within: 5s, missed_by: 7001, hangs_up]\nends: hung-up",
+        ", rings_agent: 7001, within: 5s, missed_by: 7001, hangs_up]\nends: cancelled",
     );
     holds(&stage, &ignored).await;
     holds(
@@ -249,7 +249,7 @@ async fn the_flow_sees_the_scripts_time() {
     let stage = stage("probe-flow", &[]).await;
     let script = probe(
         "clock",
-        "at: 2026-12-24T17:30:00Z\nconversation: [set: {first: /^.1798133400000000, /}, set: {slept-s: 3600}]",
+        "at: 2026-12-24T17:30:00Z\nconversation: [set: {first: '/^.1798133400000000,/'}, set: {slept-s: 3600}]",
     );
     holds(&stage, &script).await;
 }

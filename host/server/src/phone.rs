@@ -9,7 +9,7 @@ use api::Api;
 use clap::Args;
 use cordboard::say;
 use cordboard_phone::{CallEnd, Phone, PhoneCall, PhoneConfig, Step, parse, run_script};
-use cordboard_script::{Case, Report, Script};
+use cordboard_script::{Case, Report, Script, timeline};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -134,6 +134,10 @@ async fn call(arguments: &PhoneArguments, script: &str, case: &Case, api: Option
     let (case, difference) = (case.name.as_deref(), difference.as_ref());
     let report = Report { script, case, moments: &moments, difference, lasted_ms };
     say(report.text().trim_end());
+    if report.held() && api.is_none() {
+        // With the centre's events it was told as it happened.
+        say(timeline(&moments).trim_end());
+    }
     for unchecked in unchecked {
         say(&format!("        not checked: {unchecked}"));
     }

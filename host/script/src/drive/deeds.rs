@@ -22,6 +22,7 @@ impl Drive<'_> {
         self.happened(Happened::Deed(Who::Caller, "hangs up".into()));
         self.agenda.drop_call(CALLER);
         self.plays = None;
+        self.gone = true;
         // Done before its consequences: the end of the conversation is one.
         self.deed_done();
         self.give(Input::LegEnded { leg: CALLER, fault: None });

@@ -120,6 +120,8 @@ struct Drive<'c> {
     listening: bool,
     reported: BTreeSet<String>,
     misdrawn: Option<String>,
+    /// The caller is gone.
+    gone: bool,
     /// The flow failed, and the host stands in for it.
     host_leads: bool,
     cpu_us: u64,
@@ -156,6 +158,7 @@ impl<'c> Drive<'c> {
             listening: false,
             reported: BTreeSet::new(),
             misdrawn: None,
+            gone: false,
             host_leads: false,
             cpu_us: 0,
         }

@@ -110,6 +110,7 @@ impl Drive<'_> {
         self.phones.remove(&leg);
         if leg == CALLER {
             self.plays = None;
+            self.gone = true;
         }
         if self.talk == Some(leg) {
             self.talk = None;

@@ -89,6 +89,10 @@ impl Drive<'_> {
                 self.talk = None;
                 Happened::TalkEnded { agent: agent.to_string(), by: by.into(), talked_ms }
             }
+            // Its own way to end once nobody is there: nothing steps down for it.
+            What::FlowEnded { failure: Some(("guest-error", text)), .. } if self.gone => {
+                Happened::Note(format!("the flow returns an error, which nobody hears: {text}"))
+            }
             What::FlowEnded { failure: Some((kind, text)), .. } => Happened::Failed { kind: kind.into(), text },
             What::Descended { rung, .. } => Happened::SteppedDown { to: rung.into() },
             What::SteppedDown { .. } => {

@@ -7,11 +7,15 @@ use cordboard_core::board::{Input, LegOffer, LegSource};
 use cordboard_core::config::{Deployment, EntryPoint, Settings, World};
 use cordboard_core::flow::Address;
 use cordboard_core::ids::{DeploymentName, Digest, EntryPointName, LegId, Version};
+use cordboard_core::time::Timestamp;
 
 /// The deployment of the flow under test.
 const FLOW: &str = "flow";
 /// Who waits in a queue before the caller does dials this: nothing that a script's caller can dial.
 const OTHERS: &str = "others@";
+
+/// Those who waited before came so long before.
+const BEFORE_MS: u64 = 60_000;
 
 /// A version for what answers from the script.
 fn scripted(what: &str) -> Version {
@@ -21,6 +25,7 @@ fn scripted(what: &str) -> Version {
 impl Drive<'_> {
     pub(super) fn set_up(&mut self) {
         let case = self.case;
+        self.now = Timestamp::from_ms(case.at.as_ms().saturating_sub(BEFORE_MS));
         let default_directory = case.directory.as_ref().and_then(|_| crate::language::default_directory());
         let default_queue = case.fallback_queue.clone();
         self.give(Input::PutSettings(Settings { default_queue, default_directory, ..Settings::default() }));
@@ -39,6 +44,7 @@ impl Drive<'_> {
             self.deploy(&name, version);
         }
         self.let_others_wait();
+        self.now = case.at;
         for plan in &case.agents {
             let wanted =
                 if plan.ready { WantedState::Ready } else { WantedState::NotReady { reason: "script".into() } };

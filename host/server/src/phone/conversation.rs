@@ -162,6 +162,13 @@ impl Eyes<'_> {
         }
         let Some(contact) = self.contact.clone().filter(|contact| contact == told.contact()) else { return Ok(()) };
         let Some(mut what) = told.happened() else { return Ok(()) };
+        if let Happened::Failed { kind, text } = &what
+            && kind == "guest-error"
+            && self.call.ended(Duration::ZERO).await.is_some()
+        {
+            // As in virtual time: nothing steps down for it.
+            what = Happened::Note(format!("the flow returns an error, which nobody hears: {text}"));
+        }
         if let Happened::Ended { attributes, .. } = &mut what {
             *attributes = self.api.attributes(&contact).await;
         }
