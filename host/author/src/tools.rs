@@ -34,7 +34,6 @@ const JAVASCRIPT: Kit = Kit {
     pins: &[
         ("package.json", include_str!("../pins/package.json")),
         ("package-lock.json", include_str!("../pins/package-lock.json")),
-        ("build.mjs", include_str!("build/build.mjs")),
     ],
     cost: "30 MB from npm",
 };
@@ -46,8 +45,7 @@ impl Kit {
             sum.update(name);
             sum.update(text);
         }
-        let sum = hex::encode(sum.finalize());
-        Ok(cache()?.join("tools").join(format!("{}-{}", self.name, sum.get(..12).unwrap_or_default())))
+        Ok(cache()?.join("tools").join(format!("{}-{}", self.name, short(sum))))
     }
 
     /// Where it is: as before, or filled by `fill`, which is given a folder with the pins.
@@ -66,6 +64,12 @@ impl Kit {
         fresh.put(&place)?;
         Ok(place)
     }
+}
+
+fn short(sum: Sha256) -> String {
+    let mut digits = hex::encode(sum.finalize());
+    digits.truncate(12);
+    digits
 }
 
 /// Where the user's caches are.
@@ -131,8 +135,18 @@ pub(crate) fn zig() -> Result<Zig, AuthorError> {
     Ok(Zig { program: place.join("site/ziglang/zig"), cache: cache()?.join("zig") })
 }
 
-/// The JavaScript tools: the folder with `build.mjs`, which node runs.
-pub(crate) fn javascript() -> Result<PathBuf, AuthorError> {
+/// The JavaScript tools.
+pub(crate) struct JavaScript {
+    /// The script that makes a component, which node runs.
+    pub(crate) build: PathBuf,
+    /// The type checker of TypeScript, which node runs.
+    pub(crate) tsc: PathBuf,
+}
+
+const BUILD_MJS: &str = include_str!("build/build.mjs");
+
+/// The JavaScript tools.
+pub(crate) fn javascript() -> Result<JavaScript, AuthorError> {
     let missing = |what: String| {
         AuthorError::Missing {
         what,
@@ -145,14 +159,22 @@ pub(crate) fn javascript() -> Result<PathBuf, AuthorError> {
     if major.is_none_or(|major| major < 20) {
         return Err(missing(format!("node is of version {version}, and 20 is needed")));
     }
-    JAVASCRIPT.provide(|folder| {
+    let place = JAVASCRIPT.provide(|folder| {
         if answer("npm", &["--version"]).is_none() {
             return Err(missing("there is node, but no npm".into()));
         }
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
         run("fetching the JavaScript tools", &mut npm, OFFLINE).map(drop)
-    })
+    })?;
+    // Beside its modules, which it finds from where it is. Every version of this program has its own.
+    let build = place.join(format!("build-{}.mjs", short(Sha256::new().chain_update(BUILD_MJS))));
+    if !build.is_file() {
+        let beside = place.join(format!("build.new-{}", std::process::id()));
+        std::fs::write(&beside, BUILD_MJS).map_err(AuthorError::io(&beside))?;
+        std::fs::rename(&beside, &build).map_err(AuthorError::io(&build))?;
+    }
+    Ok(JavaScript { build, tsc: place.join("node_modules/typescript/bin/tsc") })
 }
 
 /// Rust with its target for WebAssembly, which rustup is asked for.

@@ -160,7 +160,9 @@ mod exchange {
     fn reason(code: ErrorCode) -> Error {
         match code {
             ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => Error::Denied,
-            ErrorCode::ConnectionTimeout | ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => Error::TimedOut,
+            ErrorCode::ConnectionTimeout | ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
+                Error::TimedOut
+            }
             other => Error::Failed(format!("{other:?}")),
         }
     }

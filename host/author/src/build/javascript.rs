@@ -1,5 +1,5 @@
 //! JavaScript and TypeScript: types are checked by tsc, modules joined by esbuild, and componentize-qjs makes a component with
-//! the QuickJS engine of them. All three are called from `build.mjs`, which node runs.
+//! the QuickJS engine of them. The latter two are called from `build.mjs`, which node runs.
 
 use super::{FIX, read, room, source};
 use crate::error::AuthorError;
@@ -15,11 +15,11 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
     let room = room(project)?;
     if project.lang == Lang::Ts {
         let mut tsc = Command::new("node");
-        tsc.arg(tools.join("node_modules/typescript/bin/tsc")).args(["--noEmit", "--pretty", "false", "-p"]);
+        tsc.arg(tools.tsc).args(["--noEmit", "--pretty", "false", "-p"]);
         run("checking the types", tsc.arg(&project.folder), FIX)?;
     }
     let mut node = Command::new("node");
-    node.arg(tools.join("build.mjs")).arg(&source).arg(project.wit()?).arg(project.world.name()).arg(&room);
+    node.arg(tools.build).arg(&source).arg(project.wit()?).arg(project.world.name()).arg(&room);
     run("the build", node.current_dir(&project.folder), FIX)?;
     read(&room.join("component.wasm"))
 }
