@@ -173,20 +173,13 @@ fn of_sdk(lang: Lang, world: World, path: &str) -> Option<&str> {
 
 fn filled(text: &str, world: World, lang: Lang, name: &str) -> String {
     let camel: String = name.split('-').map(capitalised).collect();
-    let egress = match world {
-        World::Crm | World::Dialer | World::Inspector => "true",
-        World::Flow | World::Scorer => "false",
-    };
     [
         ("{{name}}", name),
         ("{{Name}}", &camel),
-        ("{{name_}}", &name.replace('-', "_")),
         ("{{world}}", world.name()),
         ("{{lang}}", lang.name()),
         ("{{source}}", lang.source()),
         ("{{contract}}", &world.contract()),
-        ("{{version}}", world.version()),
-        ("{{egress}}", egress),
         ("{{about}}", about(world)),
         ("{{sdk_version}}", env!("CARGO_PKG_VERSION")),
         ("{{wit_bindgen}}", WIT_BINDGEN),

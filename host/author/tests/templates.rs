@@ -3,6 +3,8 @@
 //! Flow, scorer and crm in each language, of Python the flow alone: a component of it takes many seconds, and the modules of
 //! the others are the same but for one. What they do when they run is tested against a host.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test: what fails is a failure")]
+
 use cordboard_author::{AuthorError, Facts, Lang, Project, Weight, World, build, inspect, look_through, scaffold};
 use std::path::Path;
 use std::process::Command;
@@ -63,7 +65,7 @@ fn plugins_in_javascript_and_typescript() {
 }
 
 #[test]
-fn plugins_in_c() {
+fn plugins_in_c_by_zig() {
     let room = tempfile::tempdir().unwrap();
     for world in World::ALL {
         let facts = made(room.path(), world, Lang::C);

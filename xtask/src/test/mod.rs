@@ -43,7 +43,7 @@ impl Options {
     /// Words in the names of tests that are left out.
     fn left_out(&self) -> Vec<&'static str> {
         let peers = if self.without_peers { ["sipp", "baresip"].as_slice() } else { &[] };
-        let python = if self.without_python { ["in_python"].as_slice() } else { &[] };
+        let python = if self.without_python { ["in_python", "by_zig"].as_slice() } else { &[] };
         [peers, python].concat()
     }
 }
@@ -169,7 +169,7 @@ mod tests {
         let limit = Duration::from_secs(180);
         assert_eq!(both, Options { without_peers: true, without_python: false, limit });
         assert_eq!(both.left_out(), ["sipp", "baresip"]);
-        assert_eq!(read(&["--without-python"]).unwrap().left_out(), ["in_python"]);
+        assert_eq!(read(&["--without-python"]).unwrap().left_out(), ["in_python", "by_zig"]);
         assert!(read(&["--limit-min"]).is_err());
         assert!(read(&["--limit-min", "soon"]).is_err());
         assert!(read(&["extra"]).is_err());
