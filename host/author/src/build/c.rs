@@ -59,6 +59,8 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
         "-std=gnu17",
         "-Os",
         "-s",
+        // The linker's own stack would be of 16 MiB.
+        "-Wl,-z,stack-size=262144",
     ]);
     cc.args(["-Wall", "-Wextra", "-Icordboard"]).arg("-I").arg(&generated).arg("-o").arg(&core);
     cc.args(sources(&project.folder)?).args(sources(&project.folder.join("cordboard"))?);
