@@ -14,8 +14,9 @@ const SOON: Duration = Duration::from_secs(30);
 const NUMBER: &str = "+15550001";
 /// What an operator notes while the call runs.
 const NOTE: &str = "walnut-7781-left-at-the-desk";
-/// What nobody may find on disk: the number, what the directory knows, the note, what was pressed.
-const PERSONAL: [&str; 5] = [NUMBER, "Ada Lovelace", NOTE, "Hello, Ada Lovelace.", "To hear your balance, press 1."];
+/// What nobody may find on disk: the number, what the directory knows, the note, what was said. (The manifest of reception
+/// may be found, and has a word of it.)
+const PERSONAL: [&str; 5] = [NUMBER, "Ada Lovelace", NOTE, "Hello, Ada Lovelace.", "balance, press 1."];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
