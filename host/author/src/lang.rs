@@ -45,6 +45,14 @@ impl Lang {
         }
     }
 
+    /// Whether its components import all that their world offers, whatever is used: interpreters do.
+    pub(crate) const fn imports_whole_world(self) -> bool {
+        match self {
+            Lang::Js | Lang::Ts | Lang::Python => true,
+            Lang::Rust | Lang::C => false,
+        }
+    }
+
     /// The folder below `sdk/` that has its SDK.
     pub(crate) const fn sdk(self) -> &'static str {
         match self {

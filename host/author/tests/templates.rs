@@ -1,7 +1,7 @@
 //! Every template becomes a component, with the toolchains as an author gets them: from cargo, npm and PyPI.
 //!
-//! Flow, scorer and crm in each language, of Python the flow alone: a component of it takes many seconds, and the modules of
-//! the others are the same but for one. What they do when they run is tested against a host.
+//! Every world in each language, of Python the flow alone: a component of it takes many seconds, and the modules of the
+//! others are the same but for one. What they do when they run is tested against a host.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test: what fails is a failure")]
 
@@ -34,7 +34,7 @@ fn in_one_target_folder(room: &Path) {
 fn plugins_in_rust() {
     let room = tempfile::tempdir().unwrap();
     in_one_target_folder(room.path());
-    for world in [World::Flow, World::Scorer, World::Crm] {
+    for world in World::ALL {
         let facts = made(room.path(), world, Lang::Rust);
         assert!(facts.bytes < 512 << 10, "{world}: {facts:?}");
     }
@@ -46,7 +46,7 @@ fn plugins_in_rust() {
 #[test]
 fn plugins_in_javascript_and_typescript() {
     let room = tempfile::tempdir().unwrap();
-    for world in [World::Flow, World::Scorer, World::Crm] {
+    for world in World::ALL {
         for lang in [Lang::Js, Lang::Ts] {
             let facts = made(room.path(), world, lang);
             assert!(facts.bytes < 4 << 20, "{lang} {world}: {facts:?}");

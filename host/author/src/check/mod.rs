@@ -77,7 +77,10 @@ struct Want {
 pub fn look_through(facts: &Facts, manifest: Option<&str>, project: Option<&Project>) -> Vec<Finding> {
     let mut findings = Vec::new();
     match manifest.map(serde_json::from_str::<Manifest>) {
-        Some(Ok(manifest)) => compare(facts, &manifest, &mut findings),
+        Some(Ok(manifest)) => {
+            let whole_world = project.is_some_and(|project| project.lang.imports_whole_world());
+            compare(facts, &manifest, whole_world, &mut findings);
+        }
         Some(Err(error)) => findings.push(Finding::new(Weight::Error, format!("manifest.json: {error}"))),
         None => {
             let text = "there is no manifest: it can want nothing, and any configuration is taken";
@@ -93,7 +96,7 @@ pub fn look_through(facts: &Facts, manifest: Option<&str>, project: Option<&Proj
     findings
 }
 
-fn compare(facts: &Facts, manifest: &Manifest, findings: &mut Vec<Finding>) {
+fn compare(facts: &Facts, manifest: &Manifest, whole_world: bool, findings: &mut Vec<Finding>) {
     match &facts.contract {
         Some(contract) if *contract != manifest.world => {
             let text = format!(
@@ -109,7 +112,9 @@ fn compare(facts: &Facts, manifest: &Manifest, findings: &mut Vec<Finding>) {
     if sends && !wants("egress") {
         let text = "it can send requests, and its manifest wants no `egress`: every request will be refused; name the place \
                     in `wants`, or leave requests out";
-        findings.push(Finding::new(Weight::Warning, text));
+        // Where the language imports all that there is, that says little.
+        let weight = if whole_world { Weight::Note } else { Weight::Warning };
+        findings.push(Finding::new(weight, text));
     }
     if facts.calls("load") || facts.calls("store") {
         if !wants("stored-values") && !facts.calls_everything() {
