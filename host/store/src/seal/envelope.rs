@@ -134,37 +134,9 @@ pub(crate) fn random(bytes: &mut [u8]) -> Result<(), StoreError> {
     getrandom::fill(bytes).map_err(|error| StoreError::failed(format!("no random numbers: {error}")))
 }
 
-/// HMAC-SHA256 (RFC 2104) of these parts, one after the other. By hand: the crate for it would change a feature that the
-/// WebAssembly engine's own tree shares.
-pub(super) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    let pad = |with: u8| {
-        let mut block = [with; 64];
-        block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
-        block
-    };
-    let mut inner = Sha256::new_with_prefix(pad(0x36));
-    parts.iter().for_each(|part| inner.update(part));
-    Sha256::new_with_prefix(pad(0x5c)).chain_update(inner.finalize()).finalize().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// RFC 4231 §4.2 and §4.3: keys of 20 and 4 octets, which are as good as padded with zeros.
-    #[test]
-    fn the_hash_of_callers_is_that_of_the_rfc() {
-        let padded = |key: &[u8]| {
-            let mut whole = [0; 32];
-            whole[..key.len()].copy_from_slice(key);
-            whole
-        };
-        let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
-        assert_eq!(hex(hmac(&padded(&[0x0b; 20]), &[b"Hi There"])), expected);
-        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
-        assert_eq!(hex(hmac(&padded(b"Jefe"), &[b"what do ya want ", b"for nothing?"])), expected);
-    }
 
     const KEY: [u8; KEY_BYTES] = [7; KEY_BYTES];
 

@@ -20,14 +20,17 @@ use crate::health::Faults;
 use crate::journals;
 use crate::key::{Key, Table};
 use cordboard_core::ids::{ContactId, TenantId};
-use envelope::{Fingerprint, hmac};
+use envelope::Fingerprint;
+use hmac::{Hmac, Mac as _};
 use key_file::{BLOCK, FileId, KeyFile, Slot};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 /// With fewer slots ready, the next block is made.
 const LOW: usize = BLOCK as usize / 2;
@@ -191,7 +194,12 @@ impl ContactKeys {
 
     /// What a caller's number is indexed by: nobody who lacks the key file can tell or try it.
     pub(crate) fn caller_index(&self, tenant: &TenantId, number: &[u8]) -> [u8; 16] {
-        let hash = hmac(self.0.file.index_key(), &[tenant.as_str().as_bytes(), &[0], number]);
+        // HMAC-SHA256 (RFC 2104); a key that is shorter than a block has zeros behind it.
+        let mut block = Zeroizing::new([0; 64]);
+        block.iter_mut().zip(self.0.file.index_key()).for_each(|(padded, byte)| *padded = *byte);
+        let mut mac = Hmac::<Sha256>::new((&*block).into());
+        [tenant.as_str().as_bytes(), &[0], number].iter().for_each(|part| mac.update(part));
+        let hash: [u8; 32] = mac.finalize().into_bytes().into();
         hash.first_chunk().copied().unwrap_or_default()
     }
 
