@@ -77,9 +77,13 @@ impl Events {
     pub(crate) fn forget(&self, contact: ContactId) {
         let mut state = self.state();
         let last = state.last;
-        // What no reader can be behind any more.
+        // Whoever is further behind is told nothing personal at all.
         state.erased.retain(|_, before| last - *before <= LAG as u64);
         state.erased.insert(contact, last);
+        if state.erased.len() > LAG {
+            // Nobody has so many events kept: the oldest contact has none among them.
+            state.erased.pop_first();
+        }
         let mut pops = 0;
         for (_, event) in &mut state.kept {
             if event.contact == Some(contact) {
@@ -90,9 +94,14 @@ impl Events {
         state.pops = pops;
     }
 
-    /// As a reader is told it now.
+    /// As a reader is told it now. One that is further behind than anybody remembers who was erased is told nothing
+    /// personal.
     fn told(&self, number: u64, event: Arc<Event>) -> Feed {
-        let erased = |contact| self.state().erased.get(&contact).is_some_and(|before| number <= *before);
+        let erased = |contact: ContactId| {
+            let state = self.state();
+            let forgotten = state.last.saturating_sub(number) > LAG as u64;
+            forgotten || state.erased.get(&contact).is_some_and(|before| number <= *before)
+        };
         let erased = event.contact.is_some_and(erased);
         Feed::Event(number, if erased { Arc::new(event.without_personal()) } else { event })
     }
@@ -238,6 +247,22 @@ mod tests {
                 }
             }
             assert_eq!(texts, ["Said { text: \"\" }", "Said { text: \"Hello, number 2\" }", "Erased"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn rule_20_who_reads_later_than_anybody_remembers_is_told_nothing_personal() {
+        let (events, person) = (Events::new(0), ContactId(1));
+        let said = What::Said { text: "Hello, Ada".into() };
+        events.tell(Event { at: Timestamp(1), contact: Some(person), what: said });
+        let mut slow = events.subscribe(Some(0));
+        events.forget(person);
+        (0..=LAG as u64).for_each(|at| events.tell(event(at)));
+        events.forget(ContactId(2));
+        assert_eq!(events.state().erased.len(), 1, "what is remembered is bounded");
+        match slow.next().await {
+            Some(Feed::Event(1, told)) => assert_eq!(told.what, What::Said { text: String::new() }),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -56,7 +56,9 @@ impl Journals {
     pub async fn give_up(&self, tenant: &TenantId, contact: ContactId) -> Result<(), StoreError> {
         let mut batch = Batch::new();
         journals::finish_in(&mut batch, tenant, contact)?;
-        self.store().commit_durable(batch).await.map(drop)
+        self.store().commit_durable(batch).await?;
+        self.keys().forget(tenant, contact);
+        Ok(())
     }
 }
 

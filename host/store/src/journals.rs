@@ -83,6 +83,10 @@ impl Journals {
         &self.store
     }
 
+    pub(crate) fn keys(&self) -> &ContactKeys {
+        &self.keys
+    }
+
     /// Writes frames from number `first` on, waiting while the queue is full. Ready before they are durable: see
     /// [`Store::durable`]. `TooLarge` if they don't fit a batch (4 MiB), `Conflict` if there is a frame `first` already.
     pub async fn append(
@@ -122,7 +126,12 @@ impl Journals {
         let (keys, tenant) = (self.keys.clone(), tenant.clone());
         let job = move |reader: &dyn Reader| {
             let access = keys.access(reader, &tenant, contact)?;
-            read(reader, &access, &tenant, contact, from, limit.clamp(1, 10_000))
+            let page = read(reader, &access, &tenant, contact, from, limit.clamp(1, 10_000));
+            match keys.access(reader, &tenant, contact)? {
+                // Meanwhile: what is missing then is not damage.
+                Access::Erased => Err(StoreError::Erased { contact }),
+                Access::Plain | Access::Sealed { .. } | Access::Lost(_) => page,
+            }
         };
         self.store.read(job).await
     }

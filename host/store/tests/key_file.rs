@@ -199,3 +199,19 @@ async fn rule_20_an_erasure_that_was_cut_off_is_completed_and_a_key_that_comes_b
     assert!(matches!(rooms.journals.read_all(&acme, contact(0)).await, Err(StoreError::Erased { .. })));
     assert_eq!(rooms.journals.read_all(&acme, contact(1)).await.unwrap(), [b"frame"]);
 }
+
+/// Nobody can close a journal whose key is lost: that must not keep the person from being erased.
+#[tokio::test]
+async fn rule_20_a_journal_that_a_crash_left_open_is_erased_though_its_key_is_lost() {
+    let (folder, acme) = (tempfile::tempdir().unwrap(), tenant("acme"));
+    let rooms = open(folder.path(), &Arc::default()).unwrap();
+    let item = Item::Frame { contact: contact(0), number: 0, bytes: b"frame" };
+    assert!(rooms.write(&acme, &[item]).await.unwrap().refused.is_empty());
+    rooms.store.close().await.unwrap();
+    let keys = std::fs::File::options().write(true).open(file(folder.path())).unwrap();
+    keys.write_all_at(&[0; SLOT as usize], HEADER).unwrap();
+    let rooms = open(folder.path(), &Arc::default()).unwrap();
+    assert_eq!(rooms.journals.unfinished(&acme, None, 9).await.unwrap(), [contact(0)]);
+    assert_eq!(rooms.erase(&acme, contact(0)).await.unwrap(), Erasure::Done);
+    assert_eq!(rooms.journals.unfinished(&acme, None, 9).await.unwrap(), []);
+}

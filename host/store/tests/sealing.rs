@@ -8,7 +8,9 @@ use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, PairScor
 use cordboard_core::ids::{ContactId, DecisionId, QueueName};
 use cordboard_core::record::{ChoiceMade, ContactRecord, EndReason, Personal};
 use cordboard_core::time::Timestamp;
-use cordboard_store::{Batch, DecisionRef, Erasure, Item, Key, RecordFilter, Rooms, Scan, StoreError, Table};
+use cordboard_store::{
+    Batch, ContactKeys, DecisionRef, Erasure, Item, Key, RecordFilter, Rooms, Scan, StoreError, Table,
+};
 
 const NUMBER: &str = "+15550001";
 const CONTACT: ContactId = ContactId(5 << 80);
@@ -260,4 +262,39 @@ async fn rule_20_a_journal_that_was_given_up_is_erased() {
     assert!(matches!(rooms.journals.read_all(&acme, CONTACT).await, Err(StoreError::Erased { .. })));
     assert_eq!(rooms.records.get(&acme, CONTACT).await.unwrap(), None);
     assert!(raw(&rooms, Table::Journal).await.is_empty());
+}
+
+/// A writer that has to try again after a failure must not find its contact erased meanwhile.
+#[tokio::test]
+async fn rule_20_what_somebody_still_writes_is_not_erased() {
+    for centre in centres() {
+        let (rooms, acme) = (centre.rooms, tenant("acme"));
+        write(&rooms, CONTACT, &frames(), None).await;
+        // Its record is there already, by another hand, and its own writer doesn't know.
+        let keys = ContactKeys::open(centre._blobs.path().join("contact-keys"), &rooms.store).unwrap();
+        let other = Rooms::new(rooms.store.clone(), keys, rooms.blobs.clone());
+        let ended = personal(CONTACT);
+        write(&other, CONTACT, &[], Some(&ended)).await;
+        assert_eq!(rooms.erase(&acme, CONTACT).await.unwrap(), Erasure::Unfinished, "{}", centre.name);
+        write(&rooms, CONTACT, &frames(), Some(&ended)).await;
+        assert_eq!(rooms.erase(&acme, CONTACT).await.unwrap(), Erasure::Done);
+    }
+}
+
+#[tokio::test]
+async fn rule_20_damage_keeps_nobody_from_being_erased_and_no_host_from_starting() {
+    for centre in centres() {
+        let (rooms, acme) = (centre.rooms, tenant("acme"));
+        write(&rooms, CONTACT, &frames(), Some(&personal(CONTACT))).await;
+        let id = CONTACT.0.to_be_bytes();
+        put(&rooms, &Key::new(&acme, Table::Record, &id).unwrap(), &[&[0, 0, 2], NUMBER.as_bytes()].concat()).await;
+        assert_eq!(rooms.erase(&acme, CONTACT).await.unwrap(), Erasure::Done, "{}", centre.name);
+        assert_eq!(rooms.records.get(&acme, CONTACT).await.unwrap(), None);
+        assert_eq!(found_raw(&rooms, &[NUMBER]).await, [""; 0]);
+        assert!(raw(&rooms, Table::RecordIndex).await.iter().all(|(key, _)| key.name()[0] != 8), "its caller's entry");
+
+        let row = [&[0], &id[..]].concat();
+        put(&rooms, &Key::new(&acme, Table::ContactKey, &row).unwrap(), &[99]).await;
+        rooms.tidy_up(&acme).await.unwrap();
+    }
 }

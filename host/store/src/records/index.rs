@@ -132,7 +132,7 @@ pub(super) fn caller_keys(
 }
 
 /// The same where nobody knows the number any more: all callers are gone through.
-fn searched(reader: &dyn Reader, tenant: &TenantId, contact: ContactId) -> Result<Vec<Key>, StoreError> {
+pub(super) fn searched(reader: &dyn Reader, tenant: &TenantId, contact: ContactId) -> Result<Vec<Key>, StoreError> {
     let mut found = Vec::new();
     for field in [CALLER_HASH, CALLER] {
         reader.visit(&Scan::prefix(tenant, Table::RecordIndex, &[field]), &mut |key, _version, _value| {

@@ -80,8 +80,19 @@ pub(crate) fn erase_in(
     let key = query::record_key(tenant, contact.0)?;
     let Some(head) = reader.get(&key)? else { return Ok(false) };
     let bytes = chunks::whole(reader, tenant, Table::Record, &name, &head)?;
-    let record = decode(keys, reader, tenant, contact, &bytes)?;
     batch.require(key, Expect::Version(head.version));
+    let record = match decode(keys, reader, tenant, contact, &bytes) {
+        Ok(record) => record,
+        // Nobody can tell what is personal in it.
+        Err(StoreError::Undecodable { .. }) => {
+            chunks::delete(batch, tenant, Table::Record, &name, &head.value)?;
+            for key in index::searched(reader, tenant, contact)? {
+                batch.delete(key);
+            }
+            return Ok(true);
+        }
+        Err(error) => return Err(error),
+    };
     chunks::put(batch, tenant, Table::Record, &name, &stored::encode_erased(&record)?, Some(&head.value))?;
     for key in index::caller_keys(reader, tenant, keys, &record)? {
         batch.delete(key);

@@ -2,7 +2,7 @@
 
 use super::envelope::ContactKey;
 use super::key_file::Slot;
-use super::{ContactKeys, ERASED, RowV1, decode, encode, named, row_key};
+use super::{Access, ContactKeys, ERASED, RowV1, decode, encode, named, row_key};
 use crate::backend::Reader;
 use crate::batch::{Batch, Expect};
 use crate::error::StoreError;
@@ -42,6 +42,10 @@ impl Rooms {
     /// returns, the key is overwritten on disk. Interrupted or failed at any point it can be called again, and the next
     /// [`Rooms::tidy_up`] completes it. What plugins store ([`crate::Values`]) is the plugins', and stays.
     pub async fn erase(&self, tenant: &TenantId, contact: ContactId) -> Result<Erasure, StoreError> {
+        if self.keys.writes(tenant, contact) {
+            // Whoever writes for it may try again, and would put back what says that it isn't erased.
+            return Ok(Erasure::Unfinished);
+        }
         let (keys, whose) = (self.keys.clone(), tenant.clone());
         let first = self.store.read(move |reader| first_step(&keys, reader, &whose, contact)).await?;
         let erasure = match first {
@@ -71,9 +75,14 @@ impl Rooms {
 
     /// What a host does once before it serves a tenant: erasures that were interrupted are completed, keys of erased
     /// contacts that came back with an older key file are destroyed again, and numbers that an earlier version indexed
-    /// openly are hidden.
+    /// openly are hidden. What can't be done now is told and left for the next time: it keeps nobody from being served.
+    ///
+    /// # Errors
+    /// The store can't be read.
     pub async fn tidy_up(&self, tenant: &TenantId) -> Result<(), StoreError> {
-        self.records.hide_callers(tenant).await?;
+        if let Err(cause) = self.records.hide_callers(tenant).await {
+            tracing::error!(%cause, "numbers that an earlier version indexed openly can't be hidden now");
+        }
         let mut after: Option<Key> = None;
         loop {
             let mut scan = Scan::prefix(tenant, Table::ContactKey, &[ERASED]).limit(PAGE);
@@ -87,7 +96,9 @@ impl Rooms {
                 for entry in &page.entries {
                     let id = entry.key.name().last_chunk::<16>().map(|id| ContactId(u128::from_be_bytes(*id)));
                     let Some(id) = id else { continue };
-                    if entry.value != [COMPLETE] || keys.key_is_back(reader, &whose, id)? {
+                    // One that can't be read is tried, and told.
+                    let gone = keys.undead(reader, &whose, id).is_ok_and(|slot| slot.is_none());
+                    if entry.value != [COMPLETE] || !gone {
                         again.push(id);
                     }
                 }
@@ -96,7 +107,9 @@ impl Rooms {
             let (again, next) = self.store.read(job).await?;
             for contact in again {
                 tracing::warn!(%contact, "its erasure was not complete, or its key had come back: it is erased again");
-                self.complete(tenant, contact).await?;
+                if let Err(cause) = self.complete(tenant, contact).await {
+                    tracing::error!(%contact, %cause, "its erasure can't be completed now");
+                }
             }
             after = next;
             if after.is_none() {
@@ -120,7 +133,9 @@ fn first_step(
         let complete = mark.is_some_and(|mark| mark.value == [COMPLETE]);
         return Ok(First::Answer(if complete { Erasure::Before } else { Erasure::Done }));
     }
-    if journals::is_open(reader, tenant, contact)? {
+    // Where the key is lost, nobody can close it, and there is nothing to wait for.
+    if journals::is_open(reader, tenant, contact)? && !matches!(keys.access(reader, tenant, contact)?, Access::Lost(_))
+    {
         return Ok(First::Answer(Erasure::Unfinished));
     }
     let mut batch = Batch::new();
@@ -143,16 +158,12 @@ impl ContactKeys {
     fn undead(&self, reader: &dyn Reader, tenant: &TenantId, contact: ContactId) -> Result<Option<u64>, StoreError> {
         let Some(entry) = reader.get(&row_key(tenant, contact)?)? else { return Ok(None) };
         let row: RowV1 = decode(&entry.value)?;
-        let (true, Some(slot)) = (row.erased, row.slot) else { return Ok(None) };
+        let Some(slot) = row.slot else { return Ok(None) };
         Ok(match self.0.file.read(slot)? {
             // Never another contact's, whatever the file is.
             Slot::Key(key) if ContactKey::fingerprint(&key) == row.fingerprint => Some(slot),
             Slot::Key(_) | Slot::Erased | Slot::Missing => None,
         })
-    }
-
-    fn key_is_back(&self, reader: &dyn Reader, tenant: &TenantId, contact: ContactId) -> Result<bool, StoreError> {
-        Ok(self.undead(reader, tenant, contact)?.is_some())
     }
 
     fn destroy(&self, reader: &dyn Reader, tenant: &TenantId, contact: ContactId) -> Result<(), StoreError> {

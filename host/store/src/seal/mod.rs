@@ -28,6 +28,7 @@ use sha2::Sha256;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -111,6 +112,8 @@ struct Inner {
     file: KeyFile,
     store: Store,
     state: Mutex<State>,
+    /// The store has the file's mark.
+    noted: AtomicBool,
     /// Changes with every attempt to make slots: why the latest failed, if it did.
     refilled: watch::Sender<Option<StoreError>>,
 }
@@ -180,7 +183,8 @@ impl ContactKeys {
             (Some(file), _) => file,
         };
         let state = State { ready: VecDeque::new(), refilling: false, live: BTreeMap::new() };
-        let inner = Inner { file, store: store.clone(), state: Mutex::new(state), refilled: watch::Sender::new(None) };
+        let (noted, refilled) = (AtomicBool::new(mark.is_some()), watch::Sender::new(None));
+        let inner = Inner { file, store: store.clone(), state: Mutex::new(state), noted, refilled };
         // A full disk keeps nobody from starting: it is tried again when a key is needed.
         if let Some(cause) = inner.refill() {
             tracing::warn!(%cause, "no keys for new contacts can be made");
@@ -211,21 +215,26 @@ impl ContactKeys {
         contact: ContactId,
     ) -> Result<Access, StoreError> {
         let Some(entry) = reader.get(&row_key(tenant, contact)?)? else { return Ok(Access::Plain) };
-        self.by_row(&decode(&entry.value)?)
+        Ok(self.by_row(&decode(&entry.value)?))
     }
 
-    fn by_row(&self, row: &RowV1) -> Result<Access, StoreError> {
+    fn by_row(&self, row: &RowV1) -> Access {
         let slot = match (row.erased, row.slot) {
-            (true, _) => return Ok(Access::Erased),
-            (false, None) => return Ok(Access::Plain),
+            (true, _) => return Access::Erased,
+            (false, None) => return Access::Plain,
             (false, Some(slot)) => slot,
         };
-        Ok(match self.0.file.read(slot)? {
-            Slot::Key(key) if key.fingerprint() == row.fingerprint => Access::Sealed { key, from: row.sealed_from },
-            Slot::Key(_) => Access::Lost("another one is in its place"),
-            Slot::Erased => Access::Lost("its place is empty"),
-            Slot::Missing => Access::Lost("the file ends before its place"),
-        })
+        match self.0.file.read(slot) {
+            Ok(Slot::Key(key)) if key.fingerprint() == row.fingerprint => Access::Sealed { key, from: row.sealed_from },
+            Ok(Slot::Key(_)) => Access::Lost("another one is in its place"),
+            Ok(Slot::Erased) => Access::Lost("its place is empty"),
+            Ok(Slot::Missing) => Access::Lost("the file ends before its place"),
+            // One contact's, and nothing that others have to wait for.
+            Err(error) => {
+                tracing::error!(%error, slot, "a contact's key can't be read");
+                Access::Lost("its place can't be read")
+            }
+        }
     }
 
     /// The keys to write something of these contacts with: those they have, or new ones. Doesn't wait for the disk, as
@@ -269,8 +278,11 @@ impl ContactKeys {
         let Some(entry) = reader.get(&row_key(tenant, contact)?)? else {
             return Ok(Found::New { sealed_from: journals::next_frame(reader, tenant, contact)? });
         };
-        let row: RowV1 = decode(&entry.value)?;
-        Ok(match self.by_row(&row)? {
+        let row: RowV1 = match decode(&entry.value) {
+            Ok(row) => row,
+            Err(error) => return Ok(Found::Refused(error)),
+        };
+        Ok(match self.by_row(&row) {
             Access::Sealed { key, .. } => Found::Held(Held { key, row, kept: true }),
             Access::Erased => Found::Refused(StoreError::Erased { contact }),
             Access::Lost(cause) => Found::Refused(StoreError::KeyLost { contact, cause }),
@@ -331,6 +343,11 @@ impl ContactKeys {
         }
     }
 
+    /// Whether something of this contact may still be on the way to the disk: it runs, or its record isn't durable.
+    pub(crate) fn writes(&self, tenant: &TenantId, contact: ContactId) -> bool {
+        self.state().live.contains_key(&(tenant.clone(), contact))
+    }
+
     /// Keeps the key of an ended contact no longer in memory.
     pub(crate) fn forget(&self, tenant: &TenantId, contact: ContactId) {
         self.state().live.remove(&(tenant.clone(), contact));
@@ -340,11 +357,18 @@ impl ContactKeys {
 impl Inner {
     /// Makes a block of slots, on disk, and notes that it is there; why not, if it can't.
     fn refill(&self) -> Option<StoreError> {
+        // Before a key is given away the store knows whose file it has to ask for.
+        if !self.noted.load(Ordering::SeqCst) {
+            if let Err(error) = self.note() {
+                return Some(error);
+            }
+            self.noted.store(true, Ordering::SeqCst);
+        }
         let (first, keys) = match self.file.extend() {
             Ok(made) => made,
             Err(error) => return Some(error),
         };
-        // If the store can't take it, the next block says it: until then a short file is noticed a little later.
+        // If the store can't take how long it is, the next block says it: until then a short file is noticed a little later.
         if let Err(error) = self.note() {
             tracing::debug!(%error, "how long the key file is can't be kept");
         }
