@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What proves who asks: it comes from the configuration, and is never written down.
+pub(super) const SECRET_HEADERS: [&str; 2] = ["authorization", "cookie"];
+
 /// What a request is to do there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Method {
@@ -74,6 +77,26 @@ impl FetchRequest {
     /// Whether the flow tells the server itself by what it knows a repetition.
     pub fn has_idempotency_key(&self) -> bool {
         self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("idempotency-key"))
+    }
+
+    /// The same without what is refused and must not be written down all the same: the text of headers that prove who
+    /// asks, and the name and password before a host. It is refused as it was.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        for (name, value) in &mut self.headers {
+            if let HeaderValue::Text(text) = value
+                && SECRET_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+            {
+                text.clear();
+            }
+        }
+        if let Some((scheme, rest)) = self.url.split_once("://") {
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            if let Some(at) = authority.rfind('@') {
+                self.url = format!("{scheme}://{}", rest.get(at..).unwrap_or_default());
+            }
+        }
+        self
     }
 }
 

@@ -1,7 +1,8 @@
 //! Journal rule 11: whether a call is the one that the journal has.
 
 use crate::board::keys_answer;
-use crate::flow::{Answer, ContactError, HeaderValue, Question, Reply, Request, check};
+use crate::flow::{Answer, ContactError, FetchRequest, HeaderValue, Question, Reply, Request, check};
+use crate::ids::Digest;
 
 /// Whether a call takes the place of the one that the contact waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +135,12 @@ pub fn in_words(request: &Request) -> String {
         Request::Fetch { request, .. } => {
             let body = request.body.as_ref().map_or(0, Vec::len);
             let headers = list(request.headers.iter().map(|(name, value)| format!("{} {}", shown(name), said(value))));
-            format!("{name} {} {} ({body} bytes, headers {headers})", request.method.as_str(), shown(&request.url))
+            let wanted = list(request.wanted_headers.iter().map(|name| shown(name).to_owned()));
+            let (method, url) = (shown(request.method.as_str()), shown(&request.url));
+            format!(
+                "{name} {method} {url} ({body} bytes, headers {headers}, wanted {wanted}, digest {})",
+                told_apart(request)
+            )
         }
         Request::Ring
         | Request::Answer
@@ -148,8 +154,14 @@ pub fn in_words(request: &Request) -> String {
 fn said(value: &HeaderValue) -> String {
     match value {
         HeaderValue::Text(text) => shown(text).to_owned(),
-        HeaderValue::Config { key, .. } => format!("from {}", shown(key)),
+        HeaderValue::Config { prefix, key } => format!("`{}` and {}", shown(prefix), shown(key)),
     }
+}
+
+/// What tells two requests apart whose difference isn't shown.
+fn told_apart(request: &FetchRequest) -> String {
+    let all = [request.url.as_bytes(), request.body.as_deref().unwrap_or_default()].join(&0);
+    Digest::of(&all).to_string().chars().take(8).collect()
 }
 
 fn options(question: &Question) -> String {

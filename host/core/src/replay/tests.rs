@@ -99,6 +99,28 @@ fn rule_11_answered_calls_agree_as_the_table_says() {
     }
 }
 
+#[test]
+fn rule_11_what_two_requests_differ_in_is_told_in_short_and_without_secrets() {
+    let (one, other) = (fetch(|_| ()), fetch(|request| request.body = Some(b"{ }".to_vec())));
+    assert_ne!(in_words(&one), in_words(&other), "of two bodies as long as each other");
+    let prefixed = fetch(|request| {
+        request.headers = vec![("x".into(), HeaderValue::Config { prefix: "Basic ".into(), key: "token".into() })];
+    });
+    assert_ne!(in_words(&one), in_words(&prefixed));
+    let long = fetch(|request| request.method = Method::Other("A".repeat(1 << 20)));
+    assert!(in_words(&long).len() < 2000, "whatever it is");
+    let secret = fetch(|request| {
+        request.url = "https://me:hush-hush@shop.example/a@b?c".into();
+        request.headers = vec![("Authorization".into(), HeaderValue::Text("Bearer hush-hush".into()))];
+    });
+    let Request::Fetch { request, timeout_ms } = secret else { panic!("a request") };
+    let told = request.clone().without_secrets();
+    assert_eq!(told.url, "https://@shop.example/a@b?c");
+    assert!(!format!("{told:?}").contains("hush"), "{told:?}");
+    let refused = |request| crate::flow::check(&Request::Fetch { request, timeout_ms }).is_err();
+    assert!(refused(request) && refused(told), "it is refused as before");
+}
+
 fn fetch(change: impl FnOnce(&mut FetchRequest)) -> Request {
     let token = HeaderValue::Config { prefix: "Bearer ".into(), key: "token".into() };
     let mut request = FetchRequest {
@@ -138,7 +160,7 @@ fn rule_11_a_request_to_a_place_outside_agrees_if_it_is_the_same() {
     assert_eq!(pending(&recorded, &later), Pending::Agrees);
     assert_eq!(
         in_words(&recorded),
-        "fetch POST https://crm.example/notes?secret=7 (2 bytes, headers authorization from token)"
+        "fetch POST https://crm.example/notes?secret=7 (2 bytes, headers authorization `Bearer ` and token, wanted location, digest a968ff9b)"
     );
 }
 

@@ -171,8 +171,15 @@ fn target(uri: &Uri) -> Option<Target> {
         Some(scheme) if *scheme == UriScheme::HTTPS => (Scheme::Https, 443),
         _ => return None,
     };
-    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-    Some(Target { scheme, host, port: uri.port_u16().unwrap_or(default_port) })
+    let authority = uri.authority()?;
+    let (_, port) = authority.as_str().rsplit_once(authority.host())?;
+    let port = match port.strip_prefix(':').unwrap_or(port) {
+        "" => default_port,
+        // One that is none would be another place than was meant.
+        port => port.parse().ok().filter(|port| *port > 0)?,
+    };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    Some(Target { scheme, host, port })
 }
 
 async fn send(
@@ -306,6 +313,11 @@ mod tests {
             ("http://[::1]:8081/", true),
             ("http://10.0.0.1:8080/", true),
             ("http://10.0.0.1/", false),
+            ("http://crm.example:/", true),
+            ("http://crm.example:80443/", false),
+            ("http://crm.example:80a/", false),
+            ("http://crm.example:0/", false),
+            ("http://[::1]:80810/", false),
             ("ftp://crm.example/", false),
             ("/only/a/path", false),
         ] {

@@ -15,10 +15,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// Requests under way at once, of all flows and of one version: a place that hangs doesn't take the others' turns. Each
-/// is one of the process's files.
+/// Requests under way at once, of all flows and of one version: a place that hangs doesn't take the others' turns, not even
+/// with the versions before and after. Each is one of the process's files.
 pub(crate) const MAX_FETCHES: usize = 256;
-const MAX_OF_VERSION: usize = 128;
+const MAX_OF_VERSION: usize = 64;
 /// What a flow can be given of a response; an operator may grant less.
 const MAX_RESPONSE_BYTES: usize = 128 << 10;
 const MAX_TEXT_BYTES: usize = 512;
@@ -91,23 +91,22 @@ async fn received(
     wanted: &BTreeSet<String>,
 ) -> Result<FetchResponse, Error> {
     let (response, driver): Sent = exchanged(stream, admitted, request, None).await?;
-    let (head, body) = response.into_parts();
+    let (head, mut body) = response.into_parts();
     let (mut driver, mut over) = (Box::into_pin(driver), false);
-    let body = body.collect();
-    tokio::pin!(body);
-    let body = loop {
+    let mut octets = Vec::new();
+    loop {
         tokio::select! {
             biased;
-            body = &mut body => break body?,
+            // Copied at once: each frame holds on to the buffer it was read into, however little of it is its own.
+            frame = body.frame() => match frame {
+                Some(frame) => frame?.data_ref().into_iter().for_each(|data| octets.extend_from_slice(data)),
+                None => break,
+            },
             // What it has to say of its end, the body says as well.
             _ = &mut driver, if !over => over = true,
         }
-    };
-    Ok(FetchResponse {
-        status: head.status.as_u16(),
-        headers: kept(&head.headers, wanted),
-        body: body.to_bytes().to_vec(),
-    })
+    }
+    Ok(FetchResponse { status: head.status.as_u16(), headers: kept(&head.headers, wanted), body: octets })
 }
 
 /// The headers that are wanted. What isn't UTF-8 is replaced: nobody knows what it means.

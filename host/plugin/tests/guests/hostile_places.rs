@@ -149,13 +149,13 @@ async fn a_server_that_hangs_takes_the_turns_of_its_own_version_alone() {
     let base = format!("http://127.0.0.1:{}", web.port);
     let config = [("base", base.as_str()), ("token", "x")];
     host.load(other, crate::common::spec_with_egress("probe-fetch", &config, &[rule(web.port)])).await.unwrap();
-    let orders: Vec<_> = (0..128)
+    let orders: Vec<_> = (0..64)
         .map(|_| {
             let (host, order) = (host.clone(), order(Method::Get, web.port, "/hang"));
             tokio::spawn(async move { host.fetch(hanging, order).await })
         })
         .collect();
-    crate::common::until("all are under way", || web.requests() == 128).await;
+    crate::common::until("all are under way", || web.requests() == 64).await;
     let ask = async |version| host.fetch(version, order(Method::Get, web.port, "/redirect")).await;
     assert_eq!(ask(hanging).await, Err(FetchError::Busy));
     assert_eq!(in_short(ask(other).await), "302 0");
@@ -167,5 +167,5 @@ async fn a_server_that_hangs_takes_the_turns_of_its_own_version_alone() {
         }
     };
     tokio::time::timeout(crate::common::PATIENCE, again).await.expect("there is a turn again");
-    assert!(host.loaded().iter().all(|loaded| loaded.live_instances <= 128));
+    assert!(host.loaded().iter().all(|loaded| loaded.live_instances <= 64));
 }

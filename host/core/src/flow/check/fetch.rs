@@ -1,6 +1,7 @@
 //! The bounds of requests to places outside, and of what comes back.
 
 use super::{name_of, within};
+use crate::flow::fetch::SECRET_HEADERS;
 use crate::flow::{FetchRequest, FetchResponse, HeaderValue, Method};
 
 const MAX_URL_BYTES: usize = 2048;
@@ -29,8 +30,6 @@ const HOSTS_OWN: [&str; 13] = [
     "transfer-encoding",
     "upgrade",
 ];
-/// What proves who asks is never written down: it comes from the configuration.
-const SECRET: [&str; 2] = ["authorization", "cookie"];
 
 pub(super) fn check(request: &FetchRequest, timeout_ms: u32) -> Result<(), String> {
     within("timeout-ms", timeout_ms as usize, 100, 60_000)?;
@@ -109,7 +108,7 @@ fn header_name(name: &str) -> Result<(), String> {
 /// Gives its bytes, as far as they are known here.
 fn header_value(name: &str, value: &HeaderValue) -> Result<usize, String> {
     let text = match value {
-        HeaderValue::Text(_) if SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)) => {
+        HeaderValue::Text(_) if SECRET_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) => {
             return Err(format!("header {name} comes from the configuration"));
         }
         HeaderValue::Text(text) => text,

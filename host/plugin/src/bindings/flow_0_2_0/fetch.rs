@@ -13,7 +13,7 @@ pub(super) fn request(request: t::FetchRequest) -> core::FetchRequest {
         };
         (header.name.to_ascii_lowercase(), value)
     };
-    core::FetchRequest {
+    let request = core::FetchRequest {
         method: match request.method {
             t::Method::Get => core::Method::Get,
             t::Method::Head => core::Method::Head,
@@ -27,7 +27,9 @@ pub(super) fn request(request: t::FetchRequest) -> core::FetchRequest {
         headers: request.headers.into_iter().map(header).collect(),
         body: request.body,
         wanted_headers: request.wanted_headers.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
-    }
+    };
+    // Before it is anywhere: the journal keeps what was refused, too.
+    request.without_secrets()
 }
 
 pub(super) fn fetched(reply: Reply) -> Result<t::FetchResponse, t::FetchError> {
