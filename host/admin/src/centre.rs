@@ -10,6 +10,7 @@ use cordboard_core::event::Event;
 use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, QueueName, Version};
 use cordboard_core::journal::Journal;
 use cordboard_core::limits::LimitValues;
+use cordboard_core::note::Note;
 use cordboard_core::record::ContactRecord;
 use cordboard_core::time::Timestamp;
 use cordboard_store::{RecordFilter, RecordPage};
@@ -431,6 +432,11 @@ pub trait Centre: Send + Sync + 'static {
     async fn migrate_contact(&self, id: ContactId) -> Result<(), Refusal>;
     /// Goes through a contact's journal as far as it is written, without any effect.
     async fn replay_contact(&self, id: ContactId) -> Result<Replayed, Refusal>;
+    /// What the contact's flows left behind for their authors, in its order, each failure with the lines that are known.
+    async fn notes(&self, id: ContactId) -> Result<Vec<Note>, Refusal>;
+    /// Goes through a contact's journal up to where its flow failed last, without any effect, and takes a core dump of the
+    /// guest when it fails again.
+    async fn core_dump(&self, id: ContactId) -> Result<Vec<u8>, Refusal>;
     /// Erases what is kept of the person of an ended contact (journal rule 20). Erased before is as good.
     async fn erase_contact(&self, id: ContactId) -> Result<(), Refusal>;
     /// Sets an attribute of a contact in progress.
@@ -438,6 +444,8 @@ pub trait Centre: Send + Sync + 'static {
 
     /// Events from now on, or from behind number `after` of this host's run, as far as they are kept.
     fn events(&self, after: Option<u64>) -> BoxStream<'static, Feed>;
+    /// Lines that plugins log, likewise. Numbered apart from the events.
+    fn logs(&self, after: Option<u64>) -> BoxStream<'static, Feed>;
     /// Figures in Prometheus' text format.
     fn metrics(&self) -> String;
     /// Whether calls can be taken.

@@ -22,5 +22,6 @@ mod serve;
 
 pub use centre::*;
 pub use cloud::cloud_event;
+pub use rfc3339::parse as parse_time;
 pub use router::openapi;
 pub use serve::{Admin, AdminConfig, AdminError};

@@ -20,7 +20,7 @@ pub(crate) fn format(at: Timestamp) -> String {
 ///
 /// # Errors
 /// What is wrong with it; also a time before 1970.
-pub(crate) fn parse(text: &str) -> Result<Timestamp, &'static str> {
+pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
     const FORM: &str = "not of the form 2026-01-31T09:30:00Z or 2026-01-31T09:30:00.5+01:00";
     let bytes = text.as_bytes();
     let number = |from: usize, to: usize| -> Result<u64, &'static str> {

@@ -34,6 +34,7 @@ fn all() -> OpenApiRouter<App> {
         .merge(routes::prompts::router())
         .merge(routes::contacts::router())
         .merge(routes::journal::router())
+        .merge(routes::notes::router())
         .merge(routes::decisions::router())
         .merge(routes::events::router())
         .merge(routes::host::router())

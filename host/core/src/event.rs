@@ -3,6 +3,7 @@
 use crate::agent::AgentState;
 use crate::flow::{Address, FlowEnd};
 use crate::ids::{AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, QueueName, Version};
+use crate::note::LogLevel;
 use crate::record::{EndReason, OfferResult};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -269,6 +270,17 @@ pub enum What {
         /// What it tried.
         detail: String,
     },
+    /// A plugin wrote a line to its log. Told on a stream of its own, so that a chatty plugin pushes nothing else out.
+    Logged {
+        /// The plugin's name; none if it came without a manifest.
+        plugin: Option<String>,
+        /// Which version wrote it.
+        version: Version,
+        /// How serious it thinks it is.
+        level: LogLevel,
+        /// The line.
+        text: String,
+    },
 }
 
 impl What {
@@ -280,7 +292,7 @@ impl What {
                 *origin = Address::default();
                 *dialled = Address::default();
             }
-            What::Said { text } | What::Asked { text, .. } => text.clear(),
+            What::Said { text } | What::Asked { text, .. } | What::Logged { text, .. } => text.clear(),
             What::Pressed { key } => *key = '*',
             What::Chose { answer, .. } => answer.clear(),
             What::AttributeSet { value, .. } => value.clear(),

@@ -397,6 +397,22 @@ pub enum RunEnd {
     Diverged(Divergence),
 }
 
+impl RunEnd {
+    /// How it failed, as events and records have it, and in words; none if it returned.
+    pub fn failure(&self) -> Option<(&'static str, String)> {
+        Some(match self {
+            Self::Returned(_) => return None,
+            Self::GuestError(text) => ("guest-error", text.clone()),
+            Self::Trap(text) => ("trap", text.clone()),
+            Self::Deadline => ("deadline", "too much CPU time in one step".into()),
+            Self::Limit(text) => ("limit", text.clone()),
+            Self::NotStarted(text) => ("not-started", text.clone()),
+            Self::NoRoom(text) => ("no-room", text.clone()),
+            Self::Diverged(what) => ("diverged", what.to_string()),
+        })
+    }
+}
+
 impl Question {
     /// An answer to it as records, events and screen pops have it: the choice's id, the digits, `silence`, `no-match`;
     /// `***` if the question is secret (journal rule 20).

@@ -15,6 +15,7 @@ pub mod flow;
 pub mod ids;
 pub mod journal;
 pub mod limits;
+pub mod note;
 pub mod record;
 pub mod replay;
 pub mod time;

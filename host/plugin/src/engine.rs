@@ -82,6 +82,8 @@ pub(crate) fn engine(settings: &PluginConfig) -> Result<(Engine, Capacity), Host
         .async_stack_size(ASYNC_STACK_BYTES)
         // A flow that sleeps gives its stack back as well.
         .async_stack_zeroing(true)
+        // Notes what there is; nothing is copied before a dump is asked for.
+        .coredump_on_trap(true)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings, capacity)));
     let engine = Engine::new(&config).map_err(|error| HostError::Engine(format!("{error:#}")))?;
     Ok((engine, capacity))
@@ -95,7 +97,8 @@ pub(crate) fn compile_settings() -> Config {
         .epoch_interruption(true)
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
-        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        // Names only: what a guest says of its lines is hostile, and reading it isn't bounded. See `compile::lines`.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .max_wasm_stack(MAX_WASM_STACK_BYTES);
     config
 }

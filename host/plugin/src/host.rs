@@ -11,13 +11,14 @@ use crate::crm::Directory;
 use crate::dialer::DialerProgram;
 use crate::engine::{self, Capacity, Ticker};
 use crate::error::{HostError, LoadError};
-use crate::flow::{self, FlowHandle, FlowMessage, FlowPort, FlowStart, Places, Program};
-use crate::guest::{Guest, SlowLane};
+use crate::flow::{self, FlowHandle, FlowMessage, FlowPort, FlowStart, Mode, Places, Program};
+use crate::guest::{Guest, MAX_UNHEARD, PluginLine, SlowLane};
 use crate::inspector::InspectorProgram;
 use crate::scorer::ScorerProgram;
 use crate::verify::{PluginInfo, World};
 use crate::web::{MAX_FETCHES, MAX_UNTOLD, RefusedUse, Tls, WebRole, check_grants};
 use cordboard_core::ids::{Digest, Version};
+use cordboard_core::note::StackFrame;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -49,6 +50,9 @@ struct Inner {
     tls: Arc<Tls>,
     teller: mpsc::Sender<RefusedUse>,
     refusals: Mutex<Option<mpsc::Receiver<RefusedUse>>>,
+    lines: mpsc::Sender<PluginLine>,
+    written: Mutex<Option<mpsc::Receiver<PluginLine>>>,
+    lines_turn: Arc<Semaphore>,
     runtime: Threads,
     slow: Threads,
     rehearsals: Threads,
@@ -159,6 +163,7 @@ impl PluginHost {
             .map_err(HostError::Thread)?;
         let (runtime, slow) = (Threads(Some(runtime)), Threads(Some(engine::slow_threads()?)));
         let (teller, refusals) = mpsc::channel(MAX_UNTOLD);
+        let (lines, written) = mpsc::channel(MAX_UNHEARD);
         Ok(Self(Arc::new(Inner {
             capacity,
             linkers,
@@ -174,6 +179,9 @@ impl PluginHost {
             tls: Arc::new(Tls::new(settings.egress_ca_file.as_deref())?),
             teller,
             refusals: Mutex::new(Some(refusals)),
+            lines,
+            written: Mutex::new(Some(written)),
+            lines_turn: Arc::new(Semaphore::new(1)),
             runtime,
             slow,
             rehearsals: Threads(Some(engine::rehearsal_threads()?)),
@@ -267,6 +275,12 @@ impl PluginHost {
         self.0.refusals.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// What plugins write that no contact's flow is, from now on. The first caller gets it; who doesn't keep up misses
+    /// lines.
+    pub fn written(&self) -> Option<mpsc::Receiver<PluginLine>> {
+        self.0.written.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Takes a version out of use. Runs in progress go on; its memory is free with the last of them. False if it
     /// wasn't loaded.
     pub fn unload(&self, version: Version) -> bool {
@@ -308,7 +322,36 @@ impl PluginHost {
     /// bound on its CPU time: [`FlowMessage::Rehearsed`] tells where it stopped or how it failed. It has no way to
     /// anything but its past until [`FlowHandle::take_over`].
     pub fn rehearse(&self, version: Version, start: FlowStart, messages: mpsc::Sender<FlowMessage>) -> FlowHandle {
-        flow::spawn_rehearsal(&self.0.places(), self.0.flow_program(version), start, messages)
+        flow::spawn_rehearsal(&self.0.places(), self.0.flow_program(version), start, Mode::Rehearsal, messages)
+    }
+
+    /// The same for a past that ended in a failure: if the version fails again, what is told has a core dump of it, in
+    /// the form of the tool conventions. It is as long as the guest's memory, without its zeros.
+    pub fn rehearse_for_dump(
+        &self,
+        version: Version,
+        start: FlowStart,
+        messages: mpsc::Sender<FlowMessage>,
+    ) -> FlowHandle {
+        flow::spawn_rehearsal(&self.0.places(), self.0.flow_program(version), start, Mode::Dump, messages)
+    }
+
+    /// A stack with the lines of the program's text, as far as the component carries them. One component at a time, where
+    /// it is compiled: in a child process it has ten seconds.
+    ///
+    /// # Errors
+    /// The compiler's faults; the stack is what it was then.
+    pub async fn with_lines(
+        &self,
+        component: Arc<[u8]>,
+        mut stack: Vec<StackFrame>,
+    ) -> Result<Vec<StackFrame>, LoadError> {
+        let places: Vec<u64> = stack.iter().filter_map(|frame| frame.offset).collect();
+        let Ok(turn) = Arc::clone(&self.0.lines_turn).acquire_owned().await else { return Err(LoadError::Lost) };
+        let found = self.0.workshop.lines(component, places, turn).await?;
+        let placed = stack.iter_mut().filter(|frame| frame.offset.is_some());
+        placed.zip(found).for_each(|(frame, lines)| frame.lines = lines);
+        Ok(stack)
     }
 
     /// How many flow instances there are, of [`Capacity::flow_instances`](crate::Capacity).

@@ -24,15 +24,15 @@ mod task;
 mod verify;
 mod web;
 
-pub use compile::{Compiler, compile_child};
+pub use compile::{Compiler, compile_child, source_lines};
 pub use config::{
     BreakerConfig, CacheConfig, EgressBounds, EgressRule, Grants, Limits, LoadSpec, PluginConfig, Quota, Scheme,
 };
 pub use dialer::{Attempt, DialInput, Figures, Lead, Mode, NextTry, Outcome, Proposal};
 pub use engine::Capacity;
 pub use error::{AskError, HostError, LoadError, UploadError};
-pub use flow::{FlowHandle, FlowMessage, FlowStart, RunCost};
-pub use guest::LogLevel;
+pub use flow::{FlowHandle, FlowMessage, FlowStart};
+pub use guest::PluginLine;
 pub use host::{LoadedInfo, LoadedVersion, PluginHost};
 pub use inspector::{Emotion, Finding, InspectRule, Inspection, Severity, Speaker, Summary, Talk, Turn, Voice};
 pub use manifest::{

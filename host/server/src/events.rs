@@ -170,7 +170,7 @@ fn log(number: u64, event: &Event) {
         }
         What::ScreenPop { agent, queue, .. } => info!(contact, %agent, %queue, "contact.screen-pop"),
         What::Erased => info!(contact, "contact.erased, by order of the admin API"),
-        What::Pressed { .. } => {}
+        What::Pressed { .. } | What::Logged { .. } => {}
         _ => info!(contact, "{}", line(number, &event.without_personal())),
     }
     if tracing::enabled!(tracing::Level::DEBUG) && event.without_personal() != *event {

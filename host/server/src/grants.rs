@@ -91,6 +91,11 @@ impl GrantBook {
         manifest.missing(self.book().granted.get(&manifest.name).unwrap_or(&Granted::default()))
     }
 
+    /// The name of a version's plugin, if its manifest has one.
+    pub(crate) fn name(&self, version: Version) -> Option<String> {
+        self.book().versions.get(&version).map(|manifest| manifest.name.clone()).filter(|name| !name.is_empty())
+    }
+
     /// The name of a version's plugin, and what it may use.
     pub(crate) fn of(&self, version: Version) -> Option<(String, Grants)> {
         let book = self.book();

@@ -138,6 +138,7 @@ impl Counting {
             What::StoreHealth { healthy, .. } => gauge!("cordboard_store_healthy").set(u8::from(*healthy)),
             What::Deployed { .. } => counter!("cordboard_deployments_total").increment(1),
             What::Answered
+            | What::Logged { .. }
             | What::Said { .. }
             | What::Asked { .. }
             | What::Pressed { .. }

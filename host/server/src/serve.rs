@@ -7,7 +7,7 @@ use crate::events::Events;
 use crate::grants::{GrantBook, tell_refusals};
 use crate::holds::Holds;
 use crate::prompts::PromptLibrary;
-use crate::shell::{self, BoardHandle, Parts, Performer, Sources, ValueParts, Writer};
+use crate::shell::{self, BoardHandle, NoteParts, Notebook, Parts, Performer, Sources, ValueParts, Writer};
 use crate::start::Kept;
 use crate::{first_run, logging, metrics, say, token};
 use anyhow::{Context as _, Result};
@@ -166,6 +166,7 @@ async fn start(config: &Config) -> Result<Host> {
         media,
         prompts,
         events: Events::new(clock.now().0),
+        logs: Events::new(clock.now().0),
         metrics: metrics::install()?,
         secrets,
         limits,
@@ -178,6 +179,10 @@ async fn start(config: &Config) -> Result<Host> {
     if let Some(refusals) = parts.plugins.refusals() {
         let (grants, events) = (parts.grants.clone(), parts.events.clone());
         tokio::spawn(tell_refusals(refusals, grants, events, parts.clock));
+    }
+    if let Some(written) = parts.plugins.written() {
+        let (logs, grants) = (parts.logs.clone(), parts.grants.clone());
+        tokio::spawn(shell::tell_lines(written, logs, grants, parts.clock));
     }
     tokio::spawn(metrics::look_after(parts.metrics.clone()));
     tokio::spawn(shell::hibernation::follow(parts.board.clone(), parts.plugins.clone(), hibernation(config)));
@@ -204,7 +209,11 @@ fn performer(
     flow_messages: mpsc::Sender<cordboard_plugin::FlowMessage>,
     keep: mpsc::UnboundedSender<shell::Keep>,
 ) -> Performer {
-    Performer::new(Parts {
+    let room = (parts.tenant.clone(), parts.rooms.clone());
+    let stacks = shell::Lines::start(room, parts.plugins.clone(), parts.clock, &keep);
+    let (logs, grants) = (parts.logs.clone(), parts.grants.clone());
+    let notes = Notebook::new(NoteParts { logs, keep: keep.clone(), grants, clock: parts.clock, stacks });
+    let performed = Parts {
         sip: parts.sip.clone(),
         media: parts.media.clone(),
         plugins: parts.plugins.clone(),
@@ -219,7 +228,8 @@ fn performer(
             values: parts.rooms.values.clone(),
             grants: parts.grants.clone(),
         },
-    })
+    };
+    Performer::new(performed, notes)
 }
 
 async fn serve_admin(

@@ -57,7 +57,7 @@ fn artefacts(data: &Path) -> Result<usize> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plugin_that_takes_for_ever_to_compile_is_given_up_and_a_kill_leaves_no_compiler() -> Result<()> {
     let config = "[plugins]\ncompile_timeout_s = 6\n".to_owned();
-    let centre = Centre::start(HostOptions { config, ..HostOptions::default() })?;
+    let centre = Centre::start(HostOptions { config, cold: true, ..HostOptions::default() })?;
     let digest = upload(&centre, &bomb())?;
     let body = json!({ "plugin": digest, "config": {} });
     let refused = centre.api.try_put("/v1/deployments/bomb", &body)?;

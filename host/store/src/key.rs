@@ -34,10 +34,12 @@ pub enum Table {
     Value = 10,
     /// Where the keys of contacts lie, and which contacts are erased.
     ContactKey = 11,
+    /// What contacts' flows left behind for their authors.
+    Note = 12,
 }
 
 /// Every table, in the order of their numbers.
-pub const TABLES: [Table; 11] = [
+pub const TABLES: [Table; 12] = [
     Table::Config,
     Table::Journal,
     Table::OpenJournal,
@@ -49,6 +51,7 @@ pub const TABLES: [Table; 11] = [
     Table::Misc,
     Table::Value,
     Table::ContactKey,
+    Table::Note,
 ];
 
 /// A key as it is on disk: tenant, 0, table, name. The tenant's characters don't include 0, so that no tenant's keys

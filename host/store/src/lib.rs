@@ -12,13 +12,14 @@
 //! | [`Journals`] | frames of contacts, written once |
 //! | [`Records`] | what remains of each contact, exactly once, found over indexes |
 //! | [`Decisions`] | who was given to whom and why, without repeating what decisions have in common |
+//! | [`Notes`] | what contacts' flows left behind for their authors |
 //! | [`Blobs`] | files by digest: components, prompts, recordings |
 //!
-//! A running centre writes through [`Rooms::write`]: frames, decisions and records in the order they came, many to one
+//! A running centre writes through [`Rooms::write`]: frames, decisions, notes and records in the order they came, many to one
 //! sync, safe to repeat. After a crash [`Journals::unfinished`] names the contacts it interrupted.
 //!
-//! What is personal of a contact is sealed with a key of its own ([`seal`]), on its way into the store: frames, part of the
-//! record, its rows in decisions. [`Rooms::erase`] destroys the key.
+//! What is personal of a contact is sealed with a key of its own ([`seal`]), on its way into the store: frames, notes, part of
+//! the record, its rows in decisions. [`Rooms::erase`] destroys the key.
 //!
 //! Every key carries its tenant. Everything read back is taken as hostile: keys, values and formats are checked, and a
 //! damaged one is an error of that one and not of the server. What is on disk are types of this crate, each behind a
@@ -39,6 +40,7 @@ pub mod interrupted;
 pub mod journals;
 pub mod key;
 pub mod memory;
+pub mod notes;
 pub mod records;
 pub mod rooms;
 pub mod seal;
@@ -58,6 +60,7 @@ pub use interrupted::Interrupted;
 pub use journals::{JournalPage, Journals};
 pub use key::{Direction, Key, Scan, Table};
 pub use memory::MemoryStore;
+pub use notes::Notes;
 pub use records::{RecordFilter, RecordPage, Records};
 pub use rooms::{Item, Rooms, Written};
 pub use seal::{ContactKeys, Erasure};

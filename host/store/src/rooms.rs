@@ -10,11 +10,13 @@ use crate::error::StoreError;
 use crate::handle::Store;
 use crate::journals::{self, Journals};
 use crate::key::{Key, Table};
+use crate::notes::{self, Notes};
 use crate::records::{self, Records};
 use crate::seal::{ContactKeys, Prepared};
 use crate::values::Values;
 use cordboard_core::decision::Decision;
 use cordboard_core::ids::{ContactId, TenantId};
+use cordboard_core::note::Note;
 use cordboard_core::record::{ContactRecord, Personal};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +33,8 @@ pub struct Rooms {
     pub journals: Journals,
     /// What remains of contacts.
     pub records: Records,
+    /// What flows left behind for their authors.
+    pub notes: Notes,
     /// Who was given to whom, and why.
     pub decisions: Decisions,
     /// Components, prompts, recordings.
@@ -57,6 +61,15 @@ pub enum Item<'a> {
     },
     /// A routing decision.
     Decision(&'a Decision),
+    /// Something noted of a contact, also when it has ended.
+    Note {
+        /// Whose.
+        contact: ContactId,
+        /// Its number, counted from 0: what has it already is replaced.
+        number: u32,
+        /// Up to [`notes::MAX_NOTE_BYTES`].
+        note: &'a Note,
+    },
     /// A contact's record; its journal is finished by it.
     Record(&'a ContactRecord),
 }
@@ -128,6 +141,7 @@ impl Rooms {
             documents: Documents::new(store.clone()),
             journals: Journals::new(store.clone(), keys.clone()),
             records: Records::new(store.clone(), keys.clone()),
+            notes: Notes::new(store.clone(), keys.clone()),
             decisions: Decisions::new(store.clone(), keys.clone()),
             values: Values::new(store.clone()),
             blobs,
@@ -324,6 +338,11 @@ impl Rooms {
                 batch.require(Key::new(tenant, table, &name)?, Expect::Absent);
                 Ok(vec![Piece { item, batch, once: Some(once) }])
             }
+            Item::Note { contact, number, note } => {
+                let mut batch = Batch::new();
+                notes::note_in(&mut batch, prepared.held(contact)?, tenant, contact, number, note)?;
+                Ok(vec![Piece { item, batch, once: None }])
+            }
             Item::Decision(decision) => {
                 let pieces = self.decisions.pieces(tenant, decision, prepared, fresh)?;
                 let batches = pieces.shared.into_iter().chain([pieces.own]);
@@ -346,7 +365,7 @@ impl Item<'_> {
     /// Whose personal data are in it.
     fn contacts(&self) -> impl Iterator<Item = ContactId> {
         let (one, rows) = match *self {
-            Item::Frame { contact, .. } => (Some(contact), [].as_slice()),
+            Item::Frame { contact, .. } | Item::Note { contact, .. } => (Some(contact), [].as_slice()),
             Item::Record(record) => (Some(record.id), [].as_slice()),
             Item::Decision(decision) => (None, decision.contacts.as_slice()),
         };

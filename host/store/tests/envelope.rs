@@ -37,6 +37,7 @@ fn part() -> impl Strategy<Value = Part> {
         Just(Part::Record),
         any::<[u8; 16]>().prop_map(Part::Row),
         Just(Part::SharedRow),
+        any::<u32>().prop_map(Part::Note),
     ]
 }
 

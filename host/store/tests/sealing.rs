@@ -5,7 +5,8 @@ mod common;
 
 use common::{Centre, agent, centres, record, tenant};
 use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, PairScore, ScoredBy};
-use cordboard_core::ids::{ContactId, DecisionId, QueueName};
+use cordboard_core::ids::{ContactId, DecisionId, Digest, QueueName};
+use cordboard_core::note::{LogLevel, Note, NoteKind};
 use cordboard_core::record::{ChoiceMade, ContactRecord, EndReason, Personal};
 use cordboard_core::time::Timestamp;
 use cordboard_store::{
@@ -236,6 +237,46 @@ async fn rule_20_after_erasing_every_way_to_read_says_so() {
         assert!(refused.len() == 2 && refused.iter().all(|(_, error)| erased(error)), "{refused:?}");
         assert_eq!(rooms.journals.read_all(&acme, other).await.unwrap(), frames());
         assert_eq!(rooms.records.get(&acme, other).await.unwrap(), Some(kept));
+    }
+}
+
+fn note(at: u64, text: &str) -> Note {
+    let kind = NoteKind::Log { level: LogLevel::Info, text: text.into() };
+    Note { at: Timestamp(at), version: Digest([3; 32]), kind }
+}
+
+#[tokio::test]
+async fn rule_20_notes_are_read_in_their_order_and_go_with_the_contact() {
+    for centre in centres() {
+        let (rooms, acme, other) = (centre.rooms, tenant("acme"), ContactId(6 << 80));
+        assert!(rooms.notes.of(&acme, CONTACT).await.unwrap().is_empty(), "nobody knows of it");
+        write(&rooms, CONTACT, &frames(), None).await;
+        write(&rooms, other, &frames(), Some(&personal(other))).await;
+        let notes: Vec<Note> = (0..300).map(|n| note(n, &format!("call {n} of Ada Lovelace"))).collect();
+        let item = |contact, number: u32| Item::Note { contact, number, note: &notes[number as usize] };
+        let items: Vec<Item<'_>> = (0..300).rev().map(|number| item(CONTACT, number)).collect();
+        assert!(rooms.write(&acme, &items).await.unwrap().refused.is_empty());
+        // Also of one that has ended: what is found out of a failure comes later.
+        assert!(rooms.write(&acme, &[item(other, 1)]).await.unwrap().refused.is_empty());
+        let expected: Vec<(u32, Note)> = (0..).zip(notes.iter().cloned()).collect();
+        assert_eq!(rooms.notes.of(&acme, CONTACT).await.unwrap(), expected, "{}", centre.name);
+        assert_eq!(rooms.notes.of(&acme, other).await.unwrap(), [(1, notes[1].clone())]);
+        assert_eq!(found_raw(&rooms, &["Ada Lovelace"]).await, Vec::<String>::new());
+
+        let large = note(1, &"x".repeat(cordboard_store::notes::MAX_NOTE_BYTES));
+        let refused = rooms.write(&acme, &[Item::Note { contact: CONTACT, number: 300, note: &large }]).await.unwrap();
+        assert!(matches!(refused.refused[..], [(0, StoreError::TooLarge { .. })]), "{refused:?}");
+        let damaged = raw(&rooms, Table::Note).await.remove(0);
+        put(&rooms, &damaged.0, &damaged.1[..damaged.1.len() - 1]).await;
+        assert_eq!(rooms.notes.of(&acme, CONTACT).await.unwrap().len(), 299, "the others are there");
+
+        write(&rooms, CONTACT, &[], Some(&personal(CONTACT))).await;
+        assert_eq!(rooms.erase(&acme, CONTACT).await.unwrap(), Erasure::Done);
+        let erased = |error: &StoreError| matches!(error, StoreError::Erased { contact: CONTACT });
+        assert!(rooms.notes.of(&acme, CONTACT).await.is_err_and(|error| erased(&error)));
+        let late = rooms.write(&acme, &[item(CONTACT, 0)]).await.unwrap();
+        assert!(matches!(&late.refused[..], [(0, error)] if erased(error)), "{late:?}");
+        assert_eq!(raw(&rooms, Table::Note).await.len(), 1, "the other contact's");
     }
 }
 

@@ -110,6 +110,17 @@ impl Api {
         Self::good(path, self.try_post(path, "application/json", body.to_string().as_bytes())?)
     }
 
+    /// POST without a body, answered with bytes.
+    ///
+    /// # Errors
+    /// No answer, or not success.
+    pub fn post_for_bytes(&self, path: &str) -> Result<Vec<u8>> {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("authorization", &self.bearer);
+        let mut answer = request.send_empty()?;
+        ensure!(answer.status().is_success(), "{path}: {}", answer.status());
+        Ok(answer.body_mut().with_config().limit(256 << 20).read_to_vec()?)
+    }
+
     /// DELETE, whatever it answers.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //! every packet, so that both can be judged by it.
 
 mod api;
+mod artefacts;
 mod centre;
 mod process;
 mod sound;

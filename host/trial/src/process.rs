@@ -1,6 +1,7 @@
 //! Child processes: the host and the bank.
 
 use crate::api::Api;
+use crate::artefacts::Shared;
 use crate::stream::Stream;
 use anyhow::{Context as _, Result, bail, ensure};
 use std::fs::File;
@@ -124,6 +125,8 @@ pub struct HostOptions {
     pub sip: String,
     /// Where its log goes; beside the data folder if none.
     pub log: Option<PathBuf>,
+    /// It compiles all plugins itself; else it has what hosts of other tests compiled.
+    pub cold: bool,
 }
 
 /// A running `cordboard serve`.
@@ -132,6 +135,17 @@ pub struct Host {
     sip: SocketAddr,
     admin: String,
     token: String,
+    data: PathBuf,
+    shared: Option<Shared>,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // What isn't taken back is compiled once more.
+        if let Some(shared) = &self.shared {
+            let _ = shared.take_back(&self.data);
+        }
+    }
 }
 
 impl Host {
@@ -149,7 +163,13 @@ impl Host {
                 options.data, options.sip, options.config
             ),
         )?;
-        let mut command = Command::new(binary("cordboard")?);
+        let program = binary("cordboard")?;
+        let shared = if options.cold { None } else { Shared::of(&program).ok() };
+        if let Some(shared) = &shared {
+            // What isn't lent is compiled.
+            let _ = shared.lend(&options.data);
+        }
+        let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(&config);
         let log = options.log.clone().unwrap_or_else(|| options.data.with_extension("log"));
         let (mut running, lines) = Running::start("cordboard", command, log)?;
@@ -157,7 +177,7 @@ impl Host {
         let admin = running.line(&lines, |line| line.strip_prefix("admin ").map(|rest| rest.trim().to_owned()))?;
         running.line(&lines, |line| (line == "ready").then_some(()))?;
         let token = std::fs::read_to_string(options.data.join("admin-token"))?.trim().to_owned();
-        Ok(Self { running, sip, admin, token })
+        Ok(Self { running, sip, admin, token, data: options.data.clone(), shared })
     }
 
     /// Where it takes SIP.
@@ -185,7 +205,7 @@ impl Host {
     /// # Errors
     /// The stream can't be opened.
     pub fn events(&self) -> Result<Stream> {
-        Stream::open(&self.admin, &self.token, None)
+        Stream::open((&self.admin, &self.token), "/v1/events", None)
     }
 
     /// Its events from behind this number, as far as it keeps them. Of another run's number, 0 say: all it keeps.
@@ -193,7 +213,15 @@ impl Host {
     /// # Errors
     /// The stream can't be opened.
     pub fn events_after(&self, after: u64) -> Result<Stream> {
-        Stream::open(&self.admin, &self.token, Some(after))
+        Stream::open((&self.admin, &self.token), "/v1/events", Some(after))
+    }
+
+    /// What its plugins log, from now on.
+    ///
+    /// # Errors
+    /// The stream can't be opened.
+    pub fn logs(&self) -> Result<Stream> {
+        Stream::open((&self.admin, &self.token), "/v1/logs", None)
     }
 
     /// Its process.

@@ -48,9 +48,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Opens the stream, from behind the event of this number or from now on; it is open when this returns.
-    pub(crate) fn open(base: &str, token: &str, after: Option<u64>) -> Result<Self> {
-        let mut request = ureq::get(format!("{base}/v1/events"))
+    /// Opens the stream of this path, from behind the event of this number or from now on; it is open when this returns.
+    pub(crate) fn open((base, token): (&str, &str), path: &str, after: Option<u64>) -> Result<Self> {
+        let mut request = ureq::get(format!("{base}{path}"))
             .header("authorization", format!("Bearer {token}"))
             .header("accept", "text/event-stream");
         if let Some(after) = after {

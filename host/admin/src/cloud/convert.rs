@@ -92,6 +92,9 @@ impl From<&What> for Data {
             What::CapabilityRefused { plugin, version, capability, detail } => {
                 Self::CapabilityRefused { plugin, version: version.to_string(), capability, detail }
             }
+            What::Logged { plugin, version, level, text } => {
+                Self::Logged { plugin, version: version.to_string(), level: level.name(), text }
+            }
         }
     }
 }

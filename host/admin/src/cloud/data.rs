@@ -257,6 +257,17 @@ pub(crate) enum Data {
         /// What it tried.
         detail: String,
     },
+    /// `plugin.logged`: a plugin wrote a line to its log. On `/v1/logs`, and not on `/v1/events`.
+    Logged {
+        /// The plugin's name; null if it came without a manifest.
+        plugin: Option<String>,
+        /// Which version wrote it.
+        version: String,
+        /// `trace`, `debug`, `info`, `warn`, `error`.
+        level: &'static str,
+        /// The line, at most 4 KiB.
+        text: String,
+    },
     /// `stream.missed`: this reader was too slow, or came back too late. The event has no number.
     Missed {
         /// So many events are gone for it.
@@ -343,5 +354,6 @@ pub(super) const fn kind(what: &What) -> &'static str {
         What::VersionIdle { .. } => "deployment.version-idle",
         What::StoreHealth { .. } => "store.health",
         What::CapabilityRefused { .. } => "plugin.capability-refused",
+        What::Logged { .. } => "plugin.logged",
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod grants;
 pub(crate) mod host;
 pub(crate) mod journal;
+pub(crate) mod notes;
 pub(crate) mod plugins;
 pub(crate) mod prompts;
 pub(crate) mod queues;

@@ -12,6 +12,7 @@ use cordboard_core::event::Event;
 use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, QueueName};
 use cordboard_core::journal::Journal;
 use cordboard_core::limits::LimitValues;
+use cordboard_core::note::Note;
 use cordboard_core::record::{ContactRecord, Personal};
 use cordboard_core::time::Timestamp;
 use cordboard_store::{RecordFilter, RecordPage};
@@ -429,6 +430,12 @@ impl Centre for Fake {
         Ok(Replayed { version: Digest::of(b"v1"), entries: 12, reached, parted, substituted: 1 })
     }
 
+    async fn notes(&self, id: ContactId) -> Result<Vec<Note>, Refusal> {
+        samples::notes_of(self.contact(id).await?)
+    }
+    async fn core_dump(&self, id: ContactId) -> Result<Vec<u8>, Refusal> {
+        samples::dump_of(&self.notes(id).await?)
+    }
     async fn erase_contact(&self, id: ContactId) -> Result<(), Refusal> {
         if self.live(id).is_ok() {
             return Err(Refusal::NotNow("it is in progress".into()));
@@ -446,6 +453,9 @@ impl Centre for Fake {
         Ok(())
     }
 
+    fn logs(&self, after: Option<u64>) -> BoxStream<'static, Feed> {
+        self.events(after)
+    }
     fn events(&self, after: Option<u64>) -> BoxStream<'static, Feed> {
         let state = self.state.lock().unwrap();
         let live = stream::unfold(self.told.subscribe(), |mut told| async move {

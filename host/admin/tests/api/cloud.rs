@@ -7,6 +7,7 @@ use cordboard_core::agent::AgentState;
 use cordboard_core::event::{Event, What};
 use cordboard_core::flow::{FlowEnd, Profile};
 use cordboard_core::ids::{DecisionId, Digest};
+use cordboard_core::note::LogLevel;
 use cordboard_core::record::{EndReason, OfferResult};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -117,6 +118,11 @@ fn every(text: &str) -> Vec<(What, &'static str, &'static str)> {
             "plugin.capability-refused",
             "plugin version capability detail",
         ),
+        (
+            What::Logged { plugin: Some("menu".into()), version, level: LogLevel::Warn, text: text() },
+            "plugin.logged",
+            "plugin version level text",
+        ),
     ]
 }
 
@@ -145,7 +151,7 @@ fn check(number: u64, micros: u64, text: &str) {
             types.insert(*kind);
         }
     }
-    assert_eq!(types.len(), 29, "each type is told by one variant only");
+    assert_eq!(types.len(), 30, "each type is told by one variant only");
 }
 
 #[test]

@@ -255,6 +255,34 @@ async fn rule_20_an_ended_contact_is_erased_and_stays_in_the_listing() {
     assert_eq!(numbers(&server.get("/v1/contacts?live=false").await.good()), [2]);
 }
 
+#[tokio::test]
+async fn what_flows_left_behind_is_told_until_the_contact_is_erased() {
+    let server = server(&[1], &[2]).await;
+    let path = |n, what: &str| format!("/v1/contacts/{}/{what}", contact(n));
+    let logs = server.get(&path(2, "logs")).await.good();
+    assert_eq!((&logs["lines"][0]["level"], &logs["lines"][0]["text"]), (&json!("warn"), &json!("no such account")));
+    assert_eq!(logs["dropped"], 3);
+    let found = server.get(&path(2, "diagnostics")).await.good();
+    let failure = &found["failures"][0];
+    assert_eq!((&failure["kind"], &failure["stack"][0]["function"]), (&json!("trap"), &json!("rust_panic")));
+    let line = json!({ "function": "menu::choose", "file": "src/menu.rs", "line": 7, "column": 3 });
+    assert_eq!(failure["stack"][1]["lines"], json!([line]));
+    let used = json!({ "runs": 2, "steps": 9, "cpu_us": 1500, "peak_memory_bytes": 1 << 20 });
+    for member in ["runs", "steps", "cpu_us", "peak_memory_bytes"] {
+        assert_eq!(found["used"][0][member], used[member], "{member}");
+    }
+    let dump = server.ask(Method::POST, &path(2, "core-dump"), &[], "").await;
+    assert_eq!((dump.status, &dump.headers["content-type"]), (200, &"application/wasm".parse().unwrap()));
+    assert_eq!(server.get(&path(1, "logs")).await.good()["lines"], json!([]), "in progress");
+    server.ask(Method::POST, &path(1, "core-dump"), &[], "").await.refused(409, "not-now");
+    server.get(&path(3, "logs")).await.refused(404, "not-found");
+    assert_eq!(server.ask(Method::POST, &path(2, "erase"), &[], "").await.status, 204);
+    for what in ["logs", "diagnostics"] {
+        server.get(&path(2, what)).await.refused(410, "erased");
+    }
+    server.ask(Method::POST, &path(2, "core-dump"), &[], "").await.refused(410, "erased");
+}
+
 /// A journal with every kind of call and act.
 fn journal() -> Journal {
     let at = crate::samples::at;

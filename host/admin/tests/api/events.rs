@@ -5,6 +5,7 @@ use crate::samples::{agent, at, contact, queue};
 use bytes::Bytes;
 use cordboard_core::event::{Event, What};
 use cordboard_core::ids::ContactId;
+use cordboard_core::note::LogLevel;
 use http_body_util::BodyExt as _;
 use hyper::Method;
 use hyper::body::Incoming;
@@ -122,8 +123,38 @@ async fn filters_pass_what_fits() {
     assert_eq!(by_both.next().await.unwrap().id.as_deref(), Some("5"));
 }
 
+fn logged(contact: Option<ContactId>, plugin: &str, level: LogLevel, text: &str) -> Event {
+    let version = cordboard_core::ids::Digest([1; 32]);
+    Event { at: at(0), contact, what: What::Logged { plugin: Some(plugin.into()), version, level, text: text.into() } }
+}
+
+#[tokio::test]
+async fn lines_are_told_by_contact_plugin_and_level() {
+    let server = Server::start().await;
+    let about = format!("/v1/logs?contact={}&plugin=menu&level=warn", contact(1));
+    let mut stream = Stream::open(&server, &about, &[]).await;
+    let mut all = Stream::open(&server, "/v1/logs", &[]).await;
+    server.centre.tell(said(Some(contact(1)), "an event and no line"));
+    for (whose, plugin, level, text) in [
+        (Some(contact(2)), "menu", LogLevel::Error, "of another contact"),
+        (None, "menu", LogLevel::Error, "of none"),
+        (Some(contact(1)), "scores", LogLevel::Error, "of another plugin"),
+        (Some(contact(1)), "menu", LogLevel::Info, "not serious"),
+        (Some(contact(1)), "menu", LogLevel::Warn, "this"),
+        (Some(contact(1)), "menu", LogLevel::Error, "and this"),
+    ] {
+        server.centre.tell(logged(whose, plugin, level, text));
+    }
+    for expected in ["this", "and this"] {
+        let told = stream.next().await.unwrap();
+        assert_eq!((told.event.as_str(), &told.data["data"]["text"]), ("cordboard.plugin.logged", &expected.into()));
+    }
+    assert_eq!(all.next().await.unwrap().data["data"]["text"], "of another contact");
+}
+
 #[tokio::test]
 async fn what_can_not_be_streamed_is_refused() {
+    Server::start().await.get("/v1/logs?level=loud").await.refused(422, "unknown-level");
     let server = Server::start().await;
     for id in ["abc", "-1", "+1", "1.5", "99999999999999999999"] {
         let answer = server.ask(Method::GET, "/v1/events", &[("last-event-id", id)], "").await;

@@ -1,6 +1,6 @@
 //! One of each.
 
-use cordboard_admin::Plugin;
+use cordboard_admin::{Contact, Plugin, Refusal};
 use cordboard_core::board::{ContactView, PlaceView};
 use cordboard_core::config::World;
 use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, LeftOut, PairScore, ScoredBy};
@@ -8,6 +8,7 @@ use cordboard_core::flow::*;
 use cordboard_core::ids::{
     AgentId, ContactId, DecisionId, DeploymentName, Digest, EntryPointName, QueueName, TenantId,
 };
+use cordboard_core::note::{FailedRun, LogLevel, Note, NoteKind, RunCost, SourceLine, StackFrame};
 use cordboard_core::record::{
     ChoiceMade, ContactRecord, EndReason, Offer, OfferResult, Personal, QueueVisit, VisitOutcome,
 };
@@ -241,4 +242,34 @@ pub(crate) fn fetches() -> Vec<(Request, Option<Reply>)> {
         fetch(Reply::FetchFailed(FetchError::NotGranted)),
         fetch(Reply::FetchFailed(FetchError::Unavailable("refused".into()))),
     ]
+}
+
+/// A line, a failure with lines of its text, and what it used.
+pub(crate) fn notes() -> Vec<Note> {
+    let line = SourceLine { function: Some("menu::choose".into()), file: "src/menu.rs".into(), line: 7, column: 3 };
+    let stack = vec![
+        StackFrame { function: "rust_panic".into(), offset: Some(90), lines: Vec::new() },
+        StackFrame { function: "menu::run".into(), offset: Some(70), lines: vec![line] },
+    ];
+    let cost = RunCost { cpu_us: 1500, steps: 9, peak_memory_bytes: 1 << 20 };
+    let kinds = [
+        NoteKind::Log { level: LogLevel::Warn, text: "no such account".into() },
+        NoteKind::Failed(FailedRun { kind: "trap".into(), detail: "unreachable".into(), stack }),
+        NoteKind::Used { cost, runs: 2, dropped: 3 },
+    ];
+    (0..).zip(kinds).map(|(ms, kind)| Note { at: at(ms), version: Digest([4; 32]), kind }).collect()
+}
+
+/// Those of a contact: it has some once it has ended.
+pub(crate) fn notes_of(contact: Contact) -> Result<Vec<Note>, Refusal> {
+    match contact {
+        Contact::Ended(record) if record.personal == Personal::Erased => Err(Refusal::Erased("it is erased".into())),
+        Contact::Ended(_) => Ok(notes()),
+        Contact::Live(_) => Ok(Vec::new()),
+    }
+}
+
+/// A dump, where a flow failed.
+pub(crate) fn dump_of(notes: &[Note]) -> Result<Vec<u8>, Refusal> {
+    if notes.is_empty() { Err(Refusal::NotNow("no flow failed".into())) } else { Ok(b"\0asm\x01\0\0\0".to_vec()) }
 }

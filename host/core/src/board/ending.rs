@@ -127,17 +127,14 @@ impl Board {
         if proven && contact.run().is_some_and(|run| run.life == Life::Resuming(Resume::Predecessor)) {
             contact.stepped_in(&mut self.out);
         }
-        let (returned, failure) = match end {
-            RunEnd::Returned(end) => (Some(end), None),
-            RunEnd::GuestError(text) => (None, Some(("guest-error", text))),
-            RunEnd::Trap(text) => (None, Some(("trap", text))),
-            RunEnd::Deadline => (None, Some(("deadline", "too much CPU time in one step".into()))),
-            RunEnd::Limit(text) => (None, Some(("limit", text))),
-            RunEnd::NotStarted(text) => (None, Some(("not-started", text))),
-            RunEnd::NoRoom(text) => (None, Some(("no-room", text))),
+        let failure = match (&end, end.failure()) {
             // Rule 17: the same version, on what it did itself.
-            RunEnd::Diverged(what) if woken => (None, Some(("wake-diverged", what.to_string()))),
-            RunEnd::Diverged(what) => (None, Some(("diverged", what.to_string()))),
+            (RunEnd::Diverged(_), Some((_, text))) if woken => Some(("wake-diverged", text)),
+            (_, failure) => failure,
+        };
+        let returned = match end {
+            RunEnd::Returned(end) => Some(end),
+            _ => None,
         };
         contact.tell(&mut self.out, What::FlowEnded { end: returned.clone(), failure: failure.clone() });
         contact.run_over(&mut self.out);

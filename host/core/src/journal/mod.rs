@@ -150,6 +150,15 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// When it was made.
+    pub const fn at(&self) -> Timestamp {
+        match self {
+            Self::Call { at, .. } | Self::External { at, .. } => *at,
+        }
+    }
+}
+
 /// Which version ran from which entry on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {

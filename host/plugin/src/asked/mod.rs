@@ -9,7 +9,7 @@ pub(crate) use picked::{MAX_COLUMNS, Picked};
 use crate::config::Limits;
 use crate::error::AskError;
 use crate::flow::{failure, no_room};
-use crate::guest::{Birth, Guest, LogSink, SeededRandom, VirtualClock, metered};
+use crate::guest::{Birth, Guest, LogSink, PluginLine, SeededRandom, VirtualClock, metered};
 use crate::task::Aborted;
 use cordboard_core::flow::RunEnd;
 use cordboard_core::ids::Version;
@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use wasmtime::{Engine, Store};
 
 /// Calls that may wait for an instance, for each that runs.
@@ -39,6 +39,8 @@ pub(crate) struct Terms {
     pub(crate) limits: Limits,
     pub(crate) step_cpu_ms: u32,
     pub(crate) config: Arc<[(String, String)]>,
+    /// Where what its instances write goes.
+    pub(crate) lines: mpsc::Sender<PluginLine>,
 }
 
 impl Terms {
@@ -51,7 +53,7 @@ impl Terms {
             max_cpu_ms,
             clock: VirtualClock::default(),
             random: SeededRandom::new(0, 0),
-            sink: LogSink::Host(self.version),
+            sink: LogSink::Host(self.version, self.lines.clone()),
             config: Arc::clone(&self.config),
             role,
         };

@@ -18,7 +18,8 @@ mod generated {
 #[allow(unreachable_pub, reason = "generated code re-exports what it is given")]
 pub use generated::wasi::{config, logging};
 
-use crate::guest::{Guest, LogLevel};
+use crate::guest::Guest;
+use cordboard_core::note::LogLevel;
 
 impl<R: Send + 'static> config::store::Host for Guest<R> {
     fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<String>, config::store::Error>> {

@@ -1,7 +1,8 @@
 //! The compiler's side: a process of its own that takes one order, gives one answer, and ends.
 
 use super::Fingerprint;
-use super::order::{Order, Task, write_answer};
+use super::lines::lines;
+use super::order::{Order, Task, places_of, write_answer};
 use crate::engine::compile_settings;
 use crate::guest::shortened;
 use crate::verify::validate;
@@ -60,10 +61,15 @@ struct Taken {
 
 /// Valid before it is compiled: what validation refuses is the author's, what the compiler refuses may be ours.
 fn carry_out(taken: &Taken) -> Result<Vec<u8>, (u8, String)> {
-    validate(&taken.component).map_err(|why| (MALFORMED, why))?;
+    let sound = || validate(&taken.component).map_err(|why| (MALFORMED, why));
     match taken.task {
-        Task::Validate => Ok(Vec::new()),
+        Task::Validate => sound().map(|()| Vec::new()),
+        Task::Lines => {
+            let (places, component) = places_of(&taken.component).ok_or((AT_FAULT, "no places".to_owned()))?;
+            serde_json::to_vec(&lines(component, &places)).map_err(|error| (AT_FAULT, error.to_string()))
+        }
         Task::Compile => {
+            sound()?;
             let compiled = taken.engine.precompile_component(&taken.component);
             compiled.map_err(|error| (REFUSED, format!("{error:#}")))
         }

@@ -5,11 +5,13 @@ mod artefacts;
 mod child;
 mod fingerprint;
 mod key;
+mod lines;
 mod order;
 mod parent;
 
 pub use child::compile_child;
 pub(crate) use fingerprint::Fingerprint;
+pub use lines::source_lines;
 
 use crate::config::PluginConfig;
 use crate::engine;
@@ -18,7 +20,9 @@ use crate::guest::shortened;
 use crate::verify::{PluginInfo, inspect, validate};
 use artefacts::Artefacts;
 use cordboard_core::ids::Digest;
-use order::{Order, Task};
+use cordboard_core::note::SourceLine;
+use lines::{Line, MAX_ANSWER_BYTES, has_lines};
+use order::{Order, Task, places_head};
 use parent::Bounds;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -35,6 +39,8 @@ const VALIDATE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Native code and its tables are a few times the size of what they are compiled from, and small ones have their
 /// frame.
 const ARTEFACT_PER_COMPONENT: usize = 16;
+/// What reading a component's lines may take.
+const LINES_TIMEOUT: Duration = Duration::from_secs(10);
 const ARTEFACT_BYTES: RangeInclusive<usize> = 8 << 20..=1 << 30;
 
 /// Where components are compiled.
@@ -116,7 +122,7 @@ impl Workshop {
         match &self.compiler {
             Compiler::Child { program, args } => {
                 let timeout = self.timeout.min(VALIDATE_TIMEOUT);
-                self.ordered(program, args, Task::Validate, &bytes, timeout).await?;
+                self.ordered(program, args, Task::Validate, &bytes, (timeout, artefact_bytes(&bytes))).await?;
             }
             Compiler::InProcess => {
                 let (valid, _) = self.on_threads(turn, move |_| valid(&bytes)).await?;
@@ -186,7 +192,32 @@ impl Workshop {
             let (artefact, turn) = self.on_threads(turn, compile).await?;
             return Ok((artefact?, turn));
         };
-        Ok((self.ordered(program, args, Task::Compile, &bytes, self.timeout).await?, turn))
+        let bounds = (self.timeout, artefact_bytes(&bytes));
+        Ok((self.ordered(program, args, Task::Compile, &bytes, bounds).await?, turn))
+    }
+
+    /// The lines of the program's text at each of these places in a component that was verified.
+    pub(crate) async fn lines(
+        self: &Arc<Self>,
+        bytes: Arc<[u8]>,
+        places: Vec<u64>,
+        turn: Turn,
+    ) -> Result<Vec<Vec<SourceLine>>, LoadError> {
+        let component = Arc::clone(&bytes);
+        let (any, turn) = self.on_threads(turn, move |_| has_lines(&component)).await?;
+        if !any {
+            return Ok(Vec::new());
+        }
+        let found: Vec<Vec<Line>> = match &self.compiler {
+            Compiler::Child { program, args } => {
+                let asked = [&places_head(&places), &bytes[..]].concat();
+                let bounds = (LINES_TIMEOUT, MAX_ANSWER_BYTES);
+                let answer = self.ordered(program, args, Task::Lines, &asked, bounds).await?;
+                serde_json::from_slice(&answer).map_err(|error| LoadError::CompilerAnswer(error.to_string()))?
+            }
+            Compiler::InProcess => self.on_threads(turn, move |_| lines::lines(&bytes, &places)).await?.0,
+        };
+        Ok(found.into_iter().map(|lines| lines.into_iter().map(SourceLine::from).collect()).collect())
     }
 
     /// Has the compiler's process do something.
@@ -196,7 +227,7 @@ impl Workshop {
         args: &[String],
         task: Task,
         bytes: &[u8],
-        timeout: Duration,
+        (timeout, artefact_bytes): (Duration, usize),
     ) -> Result<Vec<u8>, LoadError> {
         let threads = self.threads.current_num_threads() as u64;
         let order = Order {
@@ -208,8 +239,6 @@ impl Workshop {
             threads,
             component_bytes: bytes.len() as u64,
         };
-        let most = bytes.len().saturating_mul(ARTEFACT_PER_COMPONENT);
-        let artefact_bytes = most.clamp(*ARTEFACT_BYTES.start(), *ARTEFACT_BYTES.end());
         let bounds = Bounds { timeout, artefact_bytes };
         parent::compile(program, args, order, bytes, bounds).await
     }
@@ -242,6 +271,12 @@ impl Workshop {
         });
         result.await.map_err(|_| LoadError::Lost)
     }
+}
+
+/// The most that a component's native code may take.
+fn artefact_bytes(component: &[u8]) -> usize {
+    let most = component.len().saturating_mul(ARTEFACT_PER_COMPONENT);
+    most.clamp(*ARTEFACT_BYTES.start(), *ARTEFACT_BYTES.end())
 }
 
 /// In this process.

@@ -2,9 +2,10 @@
 //! settings that shape code are part of both programs, which are one; their fingerprint shows that they are.
 
 use super::Fingerprint;
+use super::lines::MAX_PLACES;
 use std::io::{self, Read, Write};
 
-const ORDER_MAGIC: [u8; 8] = *b"cbcomp02";
+const ORDER_MAGIC: [u8; 8] = *b"cbcomp03";
 const ANSWER_MAGIC: [u8; 8] = *b"cbartf01";
 pub(crate) const ANSWER_HEAD_BYTES: usize = 16;
 /// No component is larger, whatever the host is set to.
@@ -17,6 +18,9 @@ pub(crate) enum Task {
     Validate,
     /// To compile it, if it is.
     Compile,
+    /// To say which lines of the program's text are at places in it; these come before it: how many, and each, as numbers
+    /// of eight octets.
+    Lines,
 }
 
 /// What precedes the component.
@@ -32,7 +36,7 @@ pub(crate) struct Order {
     pub(crate) memory_bytes: u64,
     /// Threads that compile.
     pub(crate) threads: u64,
-    /// The component's size.
+    /// The component's size, with what comes before it.
     pub(crate) component_bytes: u64,
 }
 
@@ -43,6 +47,7 @@ impl Order {
         let task = match self.task {
             Task::Validate => 0,
             Task::Compile => 1,
+            Task::Lines => 2,
         };
         for number in [task, self.cpu_s, self.memory_bytes, self.threads, self.component_bytes] {
             head.extend(number.to_be_bytes());
@@ -60,6 +65,7 @@ impl Order {
         let task = match number()? {
             0 => Task::Validate,
             1 => Task::Compile,
+            2 => Task::Lines,
             _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "an order for something else")),
         };
         let (cpu_s, memory_bytes, threads, component_bytes) = (number()?, number()?, number()?, number()?);
@@ -74,6 +80,19 @@ fn take<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     from.read_exact(&mut bytes)?;
     Ok(bytes)
+}
+
+/// What comes before a component whose lines are asked for.
+pub(crate) fn places_head(places: &[u64]) -> Vec<u8> {
+    std::iter::once(places.len() as u64).chain(places.iter().copied()).flat_map(u64::to_be_bytes).collect()
+}
+
+/// The places, and the component behind them; none if there are more than may be, or it ends early.
+pub(crate) fn places_of(mut bytes: &[u8]) -> Option<(Vec<u64>, &[u8])> {
+    let mut number = || take(&mut bytes).ok().map(u64::from_be_bytes);
+    let count = usize::try_from(number()?).ok().filter(|count| *count <= MAX_PLACES)?;
+    let places = (0..count).map(|_| number()).collect::<Option<_>>()?;
+    Some((places, bytes))
 }
 
 /// Writes an artefact with what precedes it.
@@ -110,9 +129,11 @@ mod tests {
         let head = ORDER.head();
         assert_eq!(head.len(), 80);
         assert_eq!(Order::read(&mut head.as_slice()).unwrap(), ORDER);
-        let validate = Order { task: Task::Validate, ..ORDER };
-        assert_eq!(Order::read(&mut validate.head().as_slice()).unwrap(), validate);
-        let other = [&head[..47], &[2], &head[48..]].concat();
+        for task in [Task::Validate, Task::Lines] {
+            let order = Order { task, ..ORDER };
+            assert_eq!(Order::read(&mut order.head().as_slice()).unwrap(), order);
+        }
+        let other = [&head[..47], &[3], &head[48..]].concat();
         assert!(Order::read(&mut other.as_slice()).is_err(), "no task of ours");
         for end in 0..head.len() {
             assert!(Order::read(&mut &head[..end]).is_err(), "cut at {end}");
@@ -120,6 +141,16 @@ mod tests {
         assert!(Order::read(&mut b"GET / HTTP/1.1\r\n".repeat(9).as_slice()).is_err());
         let vast = Order { component_bytes: u64::MAX, ..ORDER };
         assert!(Order::read(&mut vast.head().as_slice()).is_err());
+    }
+
+    #[test]
+    fn places_stand_before_their_component() {
+        let whole = [places_head(&[7, u64::MAX]), b"component".to_vec()].concat();
+        assert_eq!(places_of(&whole), Some((vec![7, u64::MAX], &b"component"[..])));
+        for end in 0..24 {
+            assert_eq!(places_of(&whole[..end]), None, "cut at {end}");
+        }
+        assert_eq!(places_of(&u64::MAX.to_be_bytes()), None);
     }
 
     #[test]

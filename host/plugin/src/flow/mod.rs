@@ -1,18 +1,21 @@
 //! Running flows: one store a contact, parked in its host calls.
 
+mod failing;
 mod gate;
 mod port;
 mod run;
 
+pub(crate) use failing::{failure, no_room};
 pub(crate) use port::FlowPort;
+pub(crate) use port::Mode;
 #[allow(unreachable_pub, reason = "generated code re-exports them")]
 pub use port::{ContactHandle, WaitingHandle};
-pub(crate) use run::{Program, Startable, failure, no_room, spawn, spawn_rehearsal};
+pub(crate) use run::{Program, Startable, spawn, spawn_rehearsal};
 
-use crate::guest::LogLevel;
 use cordboard_core::board::Rehearsal;
 use cordboard_core::flow::{Address, Channel, Reply, Request, RunEnd};
 use cordboard_core::ids::{ContactId, RunId};
+use cordboard_core::note::{LogLevel, RunCost, StackFrame};
 use cordboard_core::replay::Entries;
 use cordboard_core::time::Timestamp;
 use gate::{Answered, Gate, Wake};
@@ -44,17 +47,6 @@ pub struct FlowStart {
     pub ask_anew: bool,
 }
 
-/// What a run used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RunCost {
-    /// CPU time, in microseconds, instantiation included.
-    pub cpu_us: u64,
-    /// Host calls answered, and one.
-    pub steps: u64,
-    /// The most linear memory held, in bytes.
-    pub peak_memory_bytes: u64,
-}
-
 /// What a run tells its shell.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FlowMessage {
@@ -77,6 +69,8 @@ pub enum FlowMessage {
         end: RunEnd,
         /// What it used.
         cost: RunCost,
+        /// Where it failed: the calls that had not returned, the latest first.
+        stack: Vec<StackFrame>,
     },
     /// A rehearsal stopped, or failed. One that agreed waits for [`FlowHandle::take_over`],
     /// [`FlowHandle::rehearse_on`] or [`FlowHandle::cancel`]; else it is over.
@@ -89,6 +83,8 @@ pub enum FlowMessage {
         result: Rehearsal,
         /// How many entries it went through, and how many secret answers were replaced by zeros (rule 20).
         reached: (u64, u64),
+        /// The guest as it was when it failed, if that was asked for: a wasm core dump.
+        core_dump: Option<Vec<u8>>,
     },
     /// A line for the plugin's log. Dropped, and counted, while the channel is full.
     Log {
@@ -156,6 +152,11 @@ impl FlowHandle {
         if !gone_on || !self.gate.wake(Wake::More(past)) {
             tracing::error!(contact = %self.contact, run = %self.run, "a rehearsal that didn't agree can't go on");
         }
+    }
+
+    /// What the run has used so far: the CPU time of a step is in it once the step is over.
+    pub fn cost(&self) -> RunCost {
+        self.gate.meter().map(|meter| meter.cost()).unwrap_or_default()
     }
 
     /// Drops the instance. Nothing is sent of this run afterwards; what is in the channel already stays there.

@@ -43,6 +43,8 @@ pub(crate) enum Mode {
     Live,
     /// It stops there.
     Rehearsal,
+    /// The same, and it leaves a core dump should it fail.
+    Dump,
 }
 
 /// What a flow's store has beside what every store has.

@@ -1,16 +1,17 @@
 //! One run, from instantiation to its end.
 
+use super::failing::{MAX_TEXT_BYTES, core_dump, ended, not_started, stack};
 use super::gate::{Gate, Stop};
-use super::port::{Mode, Parted};
-use super::{ContactHandle, FlowHandle, FlowMessage, FlowPort, FlowStart, Places, RunCost};
+use super::port::Mode;
+use super::{ContactHandle, FlowHandle, FlowMessage, FlowPort, FlowStart, Places};
 use crate::bindings::flow::FlowPre;
 use crate::config::Limits;
-use crate::guest::{Birth, CpuSpent, Crowd, Guest, LogLevel, LogSink, Meter, SeededRandom, StepDeadline, VirtualClock};
-use crate::guest::{metered, shortened};
+use crate::guest::{Birth, Crowd, Guest, LogSink, Meter, SeededRandom, VirtualClock, metered, shortened};
 use crate::web::Fetcher;
 use cordboard_core::board::Rehearsal;
 use cordboard_core::flow::{Address, Channel, RunEnd};
 use cordboard_core::ids::{ContactId, RunId};
+use cordboard_core::note::{LogLevel, RunCost, StackFrame};
 use cordboard_core::time::Timestamp;
 use futures_util::FutureExt;
 use std::fmt;
@@ -24,9 +25,6 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::AbortHandle;
 use wasmtime::{Engine, Store};
-
-/// Text of a trap or an error that is passed on, in bytes.
-const MAX_TEXT_BYTES: usize = 8192;
 
 /// How long a run waits for a place: a new contact is answered by the safe flow then; one that was put to sleep to make
 /// room has more at stake.
@@ -73,11 +71,28 @@ struct Over {
     end: RunEnd,
     cost: RunCost,
     reached: (u64, u64),
+    stack: Vec<StackFrame>,
+    core_dump: Option<Vec<u8>>,
+}
+
+/// How a guest ended, and where if it failed.
+#[derive(Default)]
+struct Ending {
+    /// None: nobody listens any more.
+    end: Option<RunEnd>,
+    stack: Vec<StackFrame>,
+    core_dump: Option<Vec<u8>>,
+}
+
+impl From<RunEnd> for Ending {
+    fn from(end: RunEnd) -> Self {
+        Self { end: Some(end), ..Self::default() }
+    }
 }
 
 impl Over {
     fn early(end: RunEnd) -> Self {
-        Self { end, cost: RunCost::default(), reached: (0, 0) }
+        Self { end, cost: RunCost::default(), reached: (0, 0), stack: Vec::new(), core_dump: None }
     }
 }
 
@@ -122,6 +137,7 @@ pub(crate) fn spawn_rehearsal(
     places: &Places,
     program: Startable,
     start: FlowStart,
+    mode: Mode,
     messages: mpsc::Sender<FlowMessage>,
 ) -> FlowHandle {
     let (handle, seat) = handle(places, &start, messages);
@@ -133,7 +149,7 @@ pub(crate) fn spawn_rehearsal(
         };
         let Ok(place) = slots.acquire_owned().await else { return };
         let crowd = Arc::clone(&program.crowd);
-        let future = future(program, start, Mode::Rehearsal, &seat);
+        let future = future(program, start, mode, &seat);
         drive_rehearsal(Instance { future, place: Some(place), waits: false, seat, places, crowd, _version: version })
             .await;
     });
@@ -207,7 +223,8 @@ impl Seat {
 
     async fn ended(&self, over: Over) {
         let (contact, run) = (self.contact, self.run);
-        self.send(FlowMessage::Ended { contact, run, end: over.end, cost: over.cost }).await;
+        let Over { end, cost, stack, .. } = over;
+        self.send(FlowMessage::Ended { contact, run, end, cost, stack }).await;
     }
 
     async fn rehearsed_in_vain(&self, over: Over) {
@@ -215,12 +232,12 @@ impl Seat {
             RunEnd::Diverged(what) => Rehearsal::Diverged(what),
             end => Rehearsal::Failed(end),
         };
-        self.rehearsed(result, over.reached).await;
+        self.rehearsed(result, over.reached, over.core_dump).await;
     }
 
-    async fn rehearsed(&self, result: Rehearsal, reached: (u64, u64)) {
+    async fn rehearsed(&self, result: Rehearsal, reached: (u64, u64), core_dump: Option<Vec<u8>>) {
         let (contact, run) = (self.contact, self.run);
-        self.send(FlowMessage::Rehearsed { contact, run, result, reached }).await;
+        self.send(FlowMessage::Rehearsed { contact, run, result, reached, core_dump }).await;
     }
 }
 
@@ -299,7 +316,7 @@ async fn drive_rehearsal(mut instance: Instance) {
         Ok(Stop { entry, request, substituted }) => {
             if seat.gate.park(instance) {
                 let agreed = Rehearsal::Agreed { entry, request };
-                seat.rehearsed(agreed, (entry, substituted)).await;
+                seat.rehearsed(agreed, (entry, substituted), None).await;
             }
         }
         Err(over) => {
@@ -361,21 +378,20 @@ async fn perform(
     if !gate.live() {
         meter.replays(program.replay_cpu_ms);
     }
-    if mode == Mode::Rehearsal {
+    if mode != Mode::Live {
         meter.rehearses();
     }
     gate.metered_by(Arc::clone(&meter));
-    let end = metered(Arc::clone(&meter), run(program, &mut store)).await;
+    let ending = metered(Arc::clone(&meter), run(program, &mut store, mode)).await;
     // The handle may keep the meter: it takes nobody's time any more.
     meter.rests();
     store.data().log.finish();
-    let cost =
-        RunCost { cpu_us: meter.cpu_us(), steps: meter.steps(), peak_memory_bytes: store.data().peak_memory_bytes() };
-    let reached = store.data().role.reached();
+    let (cost, reached) = (meter.cost(), store.data().role.reached());
+    let Ending { end, stack, core_dump } = ending;
     if gate.live() && matches!(end, Some(RunEnd::Trap(_) | RunEnd::Deadline | RunEnd::Limit(_))) {
         program.crowd.failed();
     }
-    end.map(|end| Over { end, cost, reached })
+    end.map(|end| Over { end, cost, reached, stack, core_dump })
 }
 
 impl Program {
@@ -415,76 +431,28 @@ impl Program {
     }
 }
 
-async fn run(program: &Program, store: &mut Store<Guest<FlowPort>>) -> Option<RunEnd> {
-    let instance = match program.pre.instantiate(store).await {
+async fn run(program: &Program, store: &mut Store<Guest<FlowPort>>, mode: Mode) -> Ending {
+    let instance = match program.pre.instantiate(&mut *store).await {
         Ok(instance) => instance,
-        Err(error) => return not_started(store, &error),
+        Err(error) => return Ending { end: not_started(store, &error), stack: stack(&error), core_dump: None },
     };
     let contact = match store.data_mut().table.push(ContactHandle) {
         Ok(contact) => contact,
-        Err(error) => return Some(RunEnd::NotStarted(error.to_string())),
+        Err(error) => return RunEnd::NotStarted(error.to_string()).into(),
     };
-    let returned = instance.run(store, contact).await;
+    let returned = instance.run(&mut *store, contact).await;
     if returned.is_ok()
         && let Some(early) = store.data().role.ended("the flow returns")
     {
-        return Some(RunEnd::Diverged(early));
+        return RunEnd::Diverged(early).into();
     }
     match returned {
-        Ok(Ok(end)) => Some(RunEnd::Returned(end)),
-        Ok(Err(text)) => Some(RunEnd::GuestError(shortened(&text, MAX_TEXT_BYTES))),
-        Err(error) => ended(store, &error),
+        Ok(Ok(end)) => RunEnd::Returned(end).into(),
+        Ok(Err(text)) => RunEnd::GuestError(shortened(&text, MAX_TEXT_BYTES)).into(),
+        Err(error) => Ending {
+            end: ended(store, &error),
+            stack: stack(&error),
+            core_dump: if mode == Mode::Dump { core_dump(store, &error) } else { None },
+        },
     }
-}
-
-/// What instantiation failed at: there was no room, or the guest's own start code failed.
-fn not_started(store: &Store<Guest<FlowPort>>, error: &wasmtime::Error) -> Option<RunEnd> {
-    if no_room(error) {
-        return Some(RunEnd::NoRoom(format!("no room for another instance: {error:#}")));
-    }
-    if store.data().limit_hit().is_some()
-        || error.is::<StepDeadline>()
-        || error.is::<CpuSpent>()
-        || error.is::<wasmtime::Trap>()
-    {
-        return ended(store, error);
-    }
-    Some(RunEnd::NotStarted(shortened(&format!("{error:?}"), MAX_TEXT_BYTES)))
-}
-
-/// Whether the pool was exhausted.
-pub(crate) fn no_room(error: &wasmtime::Error) -> bool {
-    error.is::<wasmtime::PoolConcurrencyLimitError>()
-}
-
-/// How a guest that failed ended. A limit is what it is called if one was hit: the trap that follows is its echo.
-fn ended(store: &Store<Guest<FlowPort>>, error: &wasmtime::Error) -> Option<RunEnd> {
-    if error.is::<super::port::Unheard>() {
-        return None;
-    }
-    if let Some(parted) = error.downcast_ref::<Parted>() {
-        return Some(RunEnd::Diverged(parted.0.clone()));
-    }
-    Some(failure(store.data().limit_hit(), error))
-}
-
-/// The same for any world.
-pub(crate) fn failure(limit_hit: Option<&str>, error: &wasmtime::Error) -> RunEnd {
-    if error.is::<StepDeadline>() {
-        return RunEnd::Deadline;
-    }
-    if let Some(spent) = error.downcast_ref::<CpuSpent>() {
-        return RunEnd::Limit(spent.to_string());
-    }
-    if let Some(limit) = limit_hit {
-        return RunEnd::Limit(limit.to_owned());
-    }
-    if matches!(error.downcast_ref(), Some(wasmtime::component::ResourceTableError::Full)) {
-        return RunEnd::Limit(format!("handles: {error:#}"));
-    }
-    // The engine keeps this error's type to itself; its version is pinned, and a test holds on to the text.
-    if error.root_cause().to_string().contains("fuel allocated for hostcalls") {
-        return RunEnd::Limit("bytes handed over in one host call: more than there may be".into());
-    }
-    RunEnd::Trap(shortened(&format!("{error:?}"), MAX_TEXT_BYTES))
 }

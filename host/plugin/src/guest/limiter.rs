@@ -13,21 +13,22 @@ pub(crate) struct Limiter {
     max_tables: usize,
     max_core_instances: usize,
     memory_bytes: usize,
-    peak_bytes: usize,
+    /// The most so far; shared with whoever tells what a run used.
+    peak_bytes: Arc<AtomicU64>,
     hit: Option<String>,
     /// What all stores of a kind hold together.
     total: Option<Arc<AtomicU64>>,
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, peak_bytes: Arc<AtomicU64>) -> Self {
         Self {
             max_memory_bytes: usize::try_from(limits.max_memory_bytes).unwrap_or(usize::MAX),
             max_table_elements: limits.max_table_elements as usize,
             max_tables: limits.max_tables as usize,
             max_core_instances: limits.max_core_instances as usize,
             memory_bytes: 0,
-            peak_bytes: 0,
+            peak_bytes,
             hit: None,
             total: None,
         }
@@ -41,10 +42,6 @@ impl Limiter {
 
     pub(crate) fn hit(&self) -> Option<&str> {
         self.hit.as_deref()
-    }
-
-    pub(crate) fn peak_bytes(&self) -> u64 {
-        self.peak_bytes as u64
     }
 }
 
@@ -68,7 +65,7 @@ impl ResourceLimiter for Limiter {
             all.fetch_add(total.saturating_sub(self.memory_bytes) as u64, Relaxed);
         }
         self.memory_bytes = total;
-        self.peak_bytes = self.peak_bytes.max(total);
+        self.peak_bytes.fetch_max(total as u64, Relaxed);
         Ok(true)
     }
 
@@ -100,13 +97,14 @@ mod tests {
     #[test]
     fn memories_count_together_and_the_refusal_is_remembered() {
         let limits = Limits { max_memory_bytes: 100, max_table_elements: 10, ..Limits::default() };
-        let mut limiter = Limiter::new(&limits);
+        let peak = Arc::default();
+        let mut limiter = Limiter::new(&limits, Arc::clone(&peak));
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(limiter.memory_growing(0, 40, None).unwrap());
         assert_eq!(limiter.hit(), None);
         assert!(!limiter.memory_growing(60, 61, None).unwrap());
         assert!(limiter.hit().unwrap().contains("101 bytes wanted"));
-        assert_eq!(limiter.peak_bytes(), 100);
+        assert_eq!(peak.load(Relaxed), 100);
         assert!(!limiter.table_growing(0, 11, None).unwrap());
     }
 }

@@ -3,6 +3,7 @@
 use crate::config::Limits;
 use cordboard_core::ids::Version;
 use cordboard_core::limits::Limit;
+use cordboard_core::note::LogLevel;
 use hyper::body::Bytes;
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio::io::AsyncWrite;
+use tokio::sync::mpsc;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
@@ -21,26 +23,25 @@ const _: () = assert!(Limit::LogBytesPerSecond.rule().min as usize >= MAX_LINE_B
 const BURST_LINES_S: u32 = 5;
 const BURST_BYTES_S: u32 = 8;
 
-/// How serious a guest thinks a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// Values and the course of the program.
-    Trace,
-    /// For someone who debugs the plugin.
-    Debug,
-    /// For someone who watches it.
-    Info,
-    /// Something odd.
-    Warn,
-    /// Something wrong.
-    Error,
+/// Lines that wait for who listens; beyond them the newest are lost to it.
+pub(crate) const MAX_UNHEARD: usize = 1024;
+
+/// A line that a plugin wrote, and no contact's flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginLine {
+    /// Which version.
+    pub version: Version,
+    /// How serious it thinks it is.
+    pub level: LogLevel,
+    /// The line, at most 4 KiB.
+    pub text: String,
 }
 
 /// Where lines go.
 #[derive(Clone)]
 pub(crate) enum LogSink {
-    /// To the process's log, under the version's name.
-    Host(Version),
+    /// To who listens to plugins without a contact, and to the process's log under the version's name.
+    Host(Version, mpsc::Sender<PluginLine>),
     /// To the contact's shell; false if it has no room.
     Contact(Arc<dyn Fn(LogLevel, String) -> bool + Send + Sync>),
 }
@@ -48,7 +49,7 @@ pub(crate) enum LogSink {
 impl fmt::Debug for LogSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LogSink::Host(version) => f.debug_tuple("Host").field(version).finish(),
+            LogSink::Host(version, _) => f.debug_tuple("Host").field(version).finish(),
             LogSink::Contact(_) => f.write_str("Contact"),
         }
     }
@@ -58,10 +59,11 @@ impl LogSink {
     fn write(&self, level: LogLevel, text: String) -> bool {
         match self {
             LogSink::Contact(send) => send(level, text),
-            LogSink::Host(version) => {
-                let version = version.short();
+            LogSink::Host(version, lines) => {
                 // Journal rule 20: nobody knows what its author writes here, so none of it is above DEBUG.
-                tracing::debug!(target: "plugin", %version, ?level, "plugin: {text}");
+                tracing::debug!(target: "plugin", version = %version.short(), ?level, "plugin: {text}");
+                // Who doesn't keep up misses lines; nobody may listen at all.
+                let _ = lines.try_send(PluginLine { version: *version, level, text });
                 true
             }
         }

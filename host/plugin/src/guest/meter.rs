@@ -4,6 +4,7 @@
 //! budget. The engine's epoch ticks each millisecond and asks [`Meter::check`] whether the guest may go on.
 
 use super::crowd::Crowd;
+use cordboard_core::note::RunCost;
 use rustix::time::{ClockId, clock_gettime};
 use std::future::Future;
 use std::pin::Pin;
@@ -69,6 +70,8 @@ pub(crate) struct Meter {
     before_poll_ns: AtomicU64,
     step_began_ns: AtomicU64,
     steps: AtomicU64,
+    /// The most linear memory, in bytes: the store's limiter writes it.
+    peak_memory_bytes: Arc<AtomicU64>,
 }
 
 fn thread_cpu_ns() -> u64 {
@@ -92,6 +95,7 @@ impl Meter {
             before_poll_ns: zero(),
             step_began_ns: zero(),
             steps: AtomicU64::new(1),
+            peak_memory_bytes: Arc::default(),
         }
     }
 
@@ -204,9 +208,15 @@ impl Meter {
         self.before_poll_ns.load(Relaxed) / 1000
     }
 
-    /// Steps begun: host calls answered, and one.
-    pub(crate) fn steps(&self) -> u64 {
-        self.steps.load(Relaxed)
+    /// What was used so far, without the poll that may be running.
+    pub(crate) fn cost(&self) -> RunCost {
+        let (steps, peak_memory_bytes) = (self.steps.load(Relaxed), self.peak_memory_bytes.load(Relaxed));
+        RunCost { cpu_us: self.cpu_us(), steps, peak_memory_bytes }
+    }
+
+    /// Where the most linear memory that the guest held is kept.
+    pub(super) fn peak_memory(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.peak_memory_bytes)
     }
 }
 
@@ -274,7 +284,7 @@ mod tests {
         })
         .await;
         assert!((60_000..100_000).contains(&meter.cpu_us()), "{}", meter.cpu_us());
-        assert_eq!(meter.steps(), 4);
+        assert_eq!(meter.cost().steps, 4);
     }
 
     #[tokio::test]

@@ -12,12 +12,13 @@ pub(crate) use clock::VirtualClock;
 pub(crate) use crowd::{Crowd, SlowLane};
 pub(crate) use limiter::Limiter;
 pub(crate) use linker::{Clocks, linker};
-pub use log::LogLevel;
-pub(crate) use log::{Bucket, GuestLog, LogSink, shortened};
+pub use log::PluginLine;
+pub(crate) use log::{Bucket, GuestLog, LogSink, MAX_UNHEARD, shortened};
 pub(crate) use meter::{CpuSpent, Meter, StepDeadline, metered};
 pub(crate) use random::SeededRandom;
 
 use crate::config::Limits;
+use cordboard_core::note::LogLevel;
 use random::MAX_DRAW_BYTES;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -66,7 +67,7 @@ impl<R: Send + 'static> Guest<R> {
         let guest = Guest {
             table,
             wasi: wasi.build(),
-            limiter: Limiter::new(&birth.limits),
+            limiter: Limiter::new(&birth.limits, meter.peak_memory()),
             clock: birth.clock,
             random: birth.random,
             log,
@@ -94,13 +95,9 @@ impl<R: Send + 'static> Guest<R> {
         self.limiter.count_in(total);
     }
 
-    /// Which limit the guest ran into, if any, and the most memory it held, in bytes.
+    /// Which limit the guest ran into, if any.
     pub(crate) fn limit_hit(&self) -> Option<&str> {
         self.limiter.hit()
-    }
-
-    pub(crate) fn peak_memory_bytes(&self) -> u64 {
-        self.limiter.peak_bytes()
     }
 }
 

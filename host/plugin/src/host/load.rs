@@ -123,6 +123,7 @@ impl Inner {
     ) -> Result<Kind, LoadError> {
         let (engine, limits) = (self.engine.clone(), spec.limits);
         let config: Arc<[(String, String)]> = spec.config.into();
+        let lines = self.lines.clone();
         let step_cpu_ms = limits.step_cpu_ms.unwrap_or(self.settings.step_cpu_ms);
         let settings = &self.settings;
         let grants = spec.grants;
@@ -149,24 +150,24 @@ impl Inner {
             World::Scorer => {
                 let pre = ScorerPre::new(prepared(&self.linkers.scorer, component)?).map_err(contract_error)?;
                 let step_cpu_ms = limits.step_cpu_ms.unwrap_or(settings.scorer_deadline_ms);
-                let terms = Terms { version, engine, limits, step_cpu_ms, config };
+                let terms = Terms { version, engine, limits, step_cpu_ms, config, lines };
                 Kind::Scorer(Arc::new(ScorerProgram::new(ScorerWorld { pre }, terms, settings.guest_threads)))
             }
             World::Crm => {
                 let pre = CrmPre::new(prepared(&self.linkers.web, component)?).map_err(contract_error)?;
                 let bounds = (settings.crm_pool, settings.crm_cache, settings.crm_breaker);
-                let terms = Terms { version, engine, limits, step_cpu_ms, config };
+                let terms = Terms { version, engine, limits, step_cpu_ms, config, lines };
                 Kind::Crm(Arc::new(Directory::new(terms, pre, reach(), bounds)))
             }
             World::Dialer => {
                 let pre = DialerPre::new(prepared(&self.linkers.web, component)?).map_err(contract_error)?;
-                let terms = Terms { version, engine, limits, step_cpu_ms, config };
+                let terms = Terms { version, engine, limits, step_cpu_ms, config, lines };
                 let world = DialerWorld { pre, reach: reach() };
                 Kind::Dialer(Arc::new(DialerProgram::new(world, terms, settings.crm_pool as usize)))
             }
             World::Inspector => {
                 let pre = InspectorPre::new(prepared(&self.linkers.web, component)?).map_err(contract_error)?;
-                let terms = Terms { version, engine, limits, step_cpu_ms, config };
+                let terms = Terms { version, engine, limits, step_cpu_ms, config, lines };
                 let world = InspectorWorld { pre, reach: reach() };
                 Kind::Inspector(Arc::new(InspectorProgram::new(world, terms, settings.crm_pool as usize)))
             }

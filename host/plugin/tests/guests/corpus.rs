@@ -1,6 +1,6 @@
 //! The fuzzer's corpus, replayed: `good-` inputs are taken, `bad-` ones refused, and none panics.
 use crate::common::corpus;
-use cordboard_plugin::verify;
+use cordboard_plugin::{source_lines, verify};
 use proptest::prelude::*;
 
 #[test]
@@ -22,6 +22,18 @@ fn every_prefix_of_every_good_body_is_refused_or_whole() {
             assert!(verify(&body[..end], 1 << 20).is_err(), "{name} cut at {end} was taken");
         }
     }
+}
+
+#[test]
+fn lines() {
+    let corpus = corpus("fuzz/corpus/lines");
+    for (name, component) in &corpus {
+        let places: Vec<u64> = (0..64).map(|n| n * component.len() as u64 / 64).collect();
+        let found = source_lines(component, &places).into_iter().flatten().count();
+        assert!(!name.starts_with("good-") || found > 0, "{name} has no lines");
+        assert!(!name.starts_with("bad-") || found == 0, "{name} has lines");
+    }
+    assert!(corpus.len() >= 3, "{} inputs", corpus.len());
 }
 
 proptest! {

@@ -2,7 +2,8 @@
 
 use crate::common::{Run, agreeable, flow_host, flow_host_with, host, probe, spec, start, version};
 use cordboard_core::flow::{FlowEnd, Request, RunEnd};
-use cordboard_plugin::{Limits, LoadError, LoadSpec, LogLevel};
+use cordboard_core::note::LogLevel;
+use cordboard_plugin::{Limits, LoadError, LoadSpec};
 
 fn fast() -> Limits {
     Limits { calls_per_second: 100_000, ..Limits::default() }
@@ -93,7 +94,12 @@ async fn memory_has_a_limit() {
 
 #[tokio::test]
 async fn a_trap_says_where() {
-    trapped(&probe("trap").await.end, "unreachable");
+    let ran = probe("trap").await;
+    trapped(&ran.end, "unreachable");
+    let names: Vec<&str> = ran.stack.iter().map(|frame| frame.function.as_str()).collect();
+    assert!(names.iter().any(|name| name.contains("probe_flow")), "{names:?}");
+    assert!(ran.stack.iter().all(|frame| frame.offset.is_some() && frame.lines.is_empty()), "{:?}", ran.stack);
+    assert!(matches!(&ran.end, RunEnd::Trap(text) if text.contains("\n  in ")), "{:?}", ran.end);
 }
 
 #[tokio::test]

@@ -220,7 +220,7 @@ impl<'c> Drive<'c> {
                 self.called = Some(request.clone());
                 self.give(Input::FlowRequested { contact, run, request });
             }
-            FlowMessage::Ended { contact, run, end, cost } if self.flows.remove(&(contact, run)).is_some() => {
+            FlowMessage::Ended { contact, run, end, cost, .. } if self.flows.remove(&(contact, run)).is_some() => {
                 self.computing.remove(&(contact, run));
                 self.cpu_us += cost.cpu_us;
                 self.give(Input::FlowEnded { contact, run, end });

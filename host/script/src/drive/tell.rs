@@ -117,7 +117,8 @@ impl Drive<'_> {
             | What::Deployed { .. }
             | What::VersionIdle { .. }
             | What::StoreHealth { .. }
-            | What::CapabilityRefused { .. } => return,
+            | What::CapabilityRefused { .. }
+            | What::Logged { .. } => return,
         };
         self.happened(what);
     }

@@ -53,7 +53,10 @@ impl HostCentre {
                 return Err(Refusal::NotNow(format!("the record of the contact {id} is not written yet")));
             }
             // Once more costs nothing, and an earlier attempt may have been cut off in between.
-            Erasure::Done | Erasure::Before => self.parts.events.forget(id),
+            Erasure::Done | Erasure::Before => {
+                self.parts.events.forget(id);
+                self.parts.logs.forget(id);
+            }
         }
         if erasure == Erasure::Done {
             self.parts.events.tell(Event { at: self.parts.clock.now(), contact: Some(id), what: What::Erased });

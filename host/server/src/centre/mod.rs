@@ -39,6 +39,7 @@ use cordboard_core::config::{Agent, EntryPoint, Queue, Settings};
 use cordboard_core::decision::Decision;
 use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, QueueName, TenantId};
 use cordboard_core::journal::Journal;
+use cordboard_core::note::Note;
 use cordboard_core::time::Timestamp;
 use cordboard_media::MediaHandle;
 use cordboard_plugin::PluginHost;
@@ -71,6 +72,8 @@ pub struct CentreParts {
     pub prompts: Arc<PromptLibrary>,
     /// The live stream.
     pub events: Events,
+    /// The stream of what plugins log.
+    pub logs: Events,
     /// Figures.
     pub metrics: PrometheusHandle,
     /// Phones' passwords.
@@ -274,6 +277,12 @@ impl Centre for HostCentre {
     async fn end_contact(&self, id: ContactId) -> Result<(), Refusal> {
         self.act_on(id, Input::EndContact(id)).await
     }
+    async fn notes(&self, id: ContactId) -> Result<Vec<Note>, Refusal> {
+        self.notes_of(id).await
+    }
+    async fn core_dump(&self, id: ContactId) -> Result<Vec<u8>, Refusal> {
+        self.dump(id).await
+    }
     async fn erase_contact(&self, id: ContactId) -> Result<(), Refusal> {
         self.erase(id).await
     }
@@ -291,6 +300,9 @@ impl Centre for HostCentre {
 
     fn events(&self, after: Option<u64>) -> BoxStream<'static, Feed> {
         self.parts.events.subscribe(after)
+    }
+    fn logs(&self, after: Option<u64>) -> BoxStream<'static, Feed> {
+        self.parts.logs.subscribe(after)
     }
     fn metrics(&self) -> String {
         crate::metrics::gather(&self.parts);

@@ -7,11 +7,13 @@ mod fetches;
 pub(crate) mod health;
 pub(crate) mod hibernation;
 mod legs;
+mod notes;
 mod perform;
 mod scoring;
 mod values;
 mod writer;
 
+pub(crate) use notes::{Lines, NoteParts, Notebook, tell_lines};
 pub(crate) use perform::{Parts, Performer};
 pub(crate) use values::ValueParts;
 pub(crate) use writer::{Keep, Writer};

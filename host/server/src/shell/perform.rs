@@ -1,6 +1,7 @@
 //! Effects, performed; and what signalling, media and flows report, put into the board's words.
 
 use super::legs::{Leg, Legs, Sdp};
+use super::notes::Notebook;
 use super::values::ValueParts;
 use super::writer::Keep;
 use super::{BoardHandle, RunKey};
@@ -22,13 +23,20 @@ use tracing::{debug, error, warn};
 /// Performs effects.
 pub(crate) struct Performer {
     pub(super) legs: Legs,
-    pub(super) flows: BTreeMap<RunKey, FlowHandle>,
+    pub(super) flows: BTreeMap<RunKey, Flow>,
+    notes: Notebook,
     pub(super) parts: Parts,
     reported: Reported,
     /// Inputs that an effect led to at once.
     pub(super) at_once: VecDeque<Input>,
     /// Everything has ended.
     pub(super) drained: bool,
+}
+
+/// A run, and of which version.
+pub(super) struct Flow {
+    handle: FlowHandle,
+    version: Version,
 }
 
 /// What effects are performed with.
@@ -57,10 +65,11 @@ pub(crate) struct Parts {
 
 impl Performer {
     /// A performer with no calls.
-    pub(crate) fn new(parts: Parts) -> Self {
+    pub(crate) fn new(parts: Parts, notes: Notebook) -> Self {
         Self {
             legs: Legs::default(),
             flows: BTreeMap::new(),
+            notes,
             parts,
             reported: Reported::default(),
             at_once: VecDeque::new(),
@@ -75,27 +84,28 @@ impl Performer {
             Effect::StartFlow { contact, run, version, channel, origin, dialled, seed, at, past } => {
                 let start = FlowStart { contact, run, channel, origin, dialled, seed, at, past, ask_anew: false };
                 let handle = self.parts.plugins.start_flow(version, start, self.parts.flow_messages.clone());
-                self.flows.insert((contact, run), handle);
+                self.notes.begin(contact);
+                self.flows.insert((contact, run), Flow { handle, version });
             }
             Effect::Rehearse(wanted) => self.rehearse(*wanted),
             Effect::RehearseOn { contact, run, past } => {
                 if let Some(flow) = self.flows.get(&(contact, run)) {
-                    flow.rehearse_on(past);
+                    flow.handle.rehearse_on(past);
                 }
             }
             Effect::TakeOver { contact, run } => {
                 if let Some(flow) = self.flows.get(&(contact, run)) {
-                    flow.take_over();
+                    flow.handle.take_over();
                 }
             }
             Effect::ReplyFlow { contact, run, entry, at, reply } => {
                 if let Some(flow) = self.flows.get(&(contact, run)) {
-                    flow.reply(entry, at, reply);
+                    flow.handle.reply(entry, at, reply);
                 }
             }
             Effect::CancelFlow { contact, run } => {
-                if let Some(flow) = self.flows.remove(&(contact, run)) {
-                    flow.cancel();
+                if let Some(flow) = self.gone((contact, run)) {
+                    flow.handle.cancel();
                 }
             }
             Effect::RingLeg(leg) => self.with_call(leg, |sip, call| sip.ring(call, None)),
@@ -149,7 +159,11 @@ impl Performer {
                 self.keep(Keep::Frame { contact, frame, bytes, sync });
             }
             Effect::KeepDecision(decision) => self.keep(Keep::Decision(decision)),
-            Effect::KeepRecord(record) => self.keep(Keep::Record(record)),
+            Effect::KeepRecord(record) => {
+                // Before the record: with it, the contact's key leaves memory.
+                self.notes.close(record.id);
+                self.keep(Keep::Record(record));
+            }
             Effect::Tell(event) => self.parts.events.tell(event),
             // One that is held is looked after by whoever holds it.
             Effect::UnloadVersion(version) => self.parts.holds.unless_held(version, || {
@@ -169,7 +183,14 @@ impl Performer {
         let Rehearse { contact, run, version, channel, origin, dialled, seed, at, past, ask_anew } = wanted;
         let start = FlowStart { contact, run, channel, origin, dialled, seed, at, past, ask_anew };
         let handle = self.parts.plugins.rehearse(version, start, self.parts.flow_messages.clone());
-        self.flows.insert((contact, run), handle);
+        self.flows.insert((contact, run), Flow { handle, version });
+    }
+
+    /// A run that is over, or is to be dropped: what it used is noted.
+    fn gone(&mut self, key: RunKey) -> Option<Flow> {
+        let flow = self.flows.remove(&key)?;
+        self.notes.used(key.0, flow.version, flow.handle.cost());
+        Some(flow)
     }
 
     /// Asks a directory elsewhere; the board hears of it as `Input::LookedUp`.
@@ -292,21 +313,26 @@ impl Performer {
     pub(super) fn on_flow(&mut self, message: FlowMessage) -> Option<Input> {
         match message {
             FlowMessage::Call { contact, run, request } => Some(Input::FlowRequested { contact, run, request }),
-            FlowMessage::Ended { contact, run, end, cost } => {
+            FlowMessage::Ended { contact, run, end, cost, stack } => {
                 debug!(%contact, cpu_us = cost.cpu_us, steps = cost.steps, "the flow's run ended");
-                self.flows.remove(&(contact, run));
+                if let Some(flow) = self.gone((contact, run)) {
+                    self.notes.ended(contact, flow.version, &end, stack);
+                }
                 Some(Input::FlowEnded { contact, run, end })
             }
             FlowMessage::Rehearsed { contact, run, result, .. } => {
                 debug!(%contact, "rehearsed: {result:?}");
                 if !matches!(result, Rehearsal::Agreed { .. }) {
-                    self.flows.remove(&(contact, run));
+                    self.gone((contact, run));
                 }
                 Some(Input::Rehearsed { contact, run, result })
             }
-            FlowMessage::Log { contact, level, text, .. } => {
+            FlowMessage::Log { contact, run, level, text } => {
                 // Journal rule 20: nobody knows what a flow's author writes here.
                 debug!(target: "plugin", %contact, ?level, "flow: {text}");
+                if let Some(version) = self.flows.get(&(contact, run)).map(|flow| flow.version) {
+                    self.notes.logged(contact, version, level, text);
+                }
                 None
             }
         }

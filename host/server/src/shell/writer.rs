@@ -8,6 +8,7 @@ use super::BoardHandle;
 use cordboard_core::board::Input;
 use cordboard_core::decision::Decision;
 use cordboard_core::ids::{ContactId, TenantId};
+use cordboard_core::note::Note;
 use cordboard_core::record::ContactRecord;
 use cordboard_store::{Item, Rooms, StoreError, Written};
 use std::collections::BTreeSet;
@@ -28,6 +29,15 @@ pub(crate) enum Keep {
         bytes: Vec<u8>,
         /// The board waits for it.
         sync: bool,
+    },
+    /// Something noted of a contact, also when it has ended.
+    Note {
+        /// Whose.
+        contact: ContactId,
+        /// Its number.
+        number: u32,
+        /// The note.
+        note: Box<Note>,
     },
     /// A decision.
     Decision(Box<Decision>),
@@ -84,6 +94,10 @@ impl Writer {
                 Ok(written) => {
                     let refused: BTreeSet<usize> = written.refused.iter().map(|(at, _)| *at).collect();
                     for (at, cause) in written.refused {
+                        if matches!((batch.get(at), &cause), (Some(Keep::Note { .. }), StoreError::Erased { .. })) {
+                            // It came after the contact was gone for good.
+                            continue;
+                        }
                         // A fault of ours: nothing that the board hands over is beyond the store's bounds.
                         error!(%cause, item = ?batch.get(at).map(Keep::name), "the store refuses an item: it is lost");
                     }
@@ -143,6 +157,7 @@ fn items(batch: &[Keep]) -> Vec<Item<'_>> {
         .iter()
         .map(|keep| match keep {
             Keep::Frame { contact, frame, bytes, .. } => Item::Frame { contact: *contact, number: *frame, bytes },
+            Keep::Note { contact, number, note } => Item::Note { contact: *contact, number: *number, note },
             Keep::Decision(decision) => Item::Decision(decision),
             Keep::Record(record) => Item::Record(record),
         })
@@ -153,6 +168,7 @@ impl Keep {
     const fn name(&self) -> &'static str {
         match self {
             Keep::Frame { .. } => "journal frame",
+            Keep::Note { .. } => "note",
             Keep::Decision(_) => "decision",
             Keep::Record(_) => "record",
         }

@@ -47,6 +47,8 @@ pub enum Part {
     Row([u8; 16]),
     /// A row that the contact's decisions refer to.
     SharedRow,
+    /// The note of this number.
+    Note(u32),
 }
 
 /// Why a value doesn't open.
@@ -125,6 +127,10 @@ fn place(tenant: &TenantId, contact: ContactId, part: Part) -> Vec<u8> {
             place.extend_from_slice(&decision);
         }
         Part::SharedRow => place.push(4),
+        Part::Note(number) => {
+            place.push(5);
+            place.extend_from_slice(&number.to_be_bytes());
+        }
     }
     place
 }
@@ -187,6 +193,8 @@ mod tests {
             ("acm", 9, Part::Frame(3)),
             ("acme", 9, Part::Record),
             ("acme", 9, Part::SharedRow),
+            ("acme", 9, Part::Note(0)),
+            ("acme", 9, Part::Note(5)),
             ("acme", 9, Part::Row([0; 16])),
         ];
         for (who, contact, part) in elsewhere {

@@ -25,7 +25,7 @@ pub enum Erasure {
     Before,
 }
 
-/// Among the erased: its journal's frames are still to be removed, or nothing is.
+/// Among the erased: its journal's frames and its notes are still to be removed, or nothing is.
 const PENDING: u8 = 0;
 const COMPLETE: u8 = 1;
 /// Erased contacts looked at in one go.
@@ -37,7 +37,7 @@ enum First {
 }
 
 impl Rooms {
-    /// Erases what is kept of the person: the record's personal part, the journal, the contact's numbers in decisions,
+    /// Erases what is kept of the person: the record's personal part, the journal, notes, the contact's numbers in decisions,
     /// and that the record is found by the caller's number. The rest of the record stays, marked as erased. When it
     /// returns, the key is overwritten on disk. Interrupted or failed at any point it can be called again, and the next
     /// [`Rooms::tidy_up`] completes it. What plugins store ([`crate::Values`]) is the plugins', and stays.
@@ -62,12 +62,13 @@ impl Rooms {
         Ok(erasure)
     }
 
-    /// Destroys the key of a contact whose record says that it is erased, and removes its journal.
+    /// Destroys the key of a contact whose record says that it is erased, and removes its journal and its notes.
     async fn complete(&self, tenant: &TenantId, contact: ContactId) -> Result<(), StoreError> {
         let (keys, whose) = (self.keys.clone(), tenant.clone());
         // A reader's thread may block: the key is gone from the disk when it answers.
         self.store.read(move |reader| keys.destroy(reader, &whose, contact)).await?;
         self.journals.delete(tenant, contact).await?;
+        self.notes.delete(tenant, contact).await?;
         let mut batch = Batch::new();
         batch.put(named(tenant, ERASED, contact)?, vec![COMPLETE]);
         self.store.commit_durable(batch).await.map(drop)

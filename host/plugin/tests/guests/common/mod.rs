@@ -6,10 +6,10 @@ pub(crate) mod web;
 use cordboard_core::board::Rehearsal;
 use cordboard_core::flow::{Address, Channel, FlowEnd, Reply, Request, RunEnd};
 use cordboard_core::ids::{ContactId, Digest, RunId, Version};
+use cordboard_core::note::{LogLevel, RunCost, StackFrame};
 use cordboard_core::time::Timestamp;
 use cordboard_plugin::{
-    EgressRule, FlowHandle, FlowMessage, FlowStart, Grants, Limits, LoadSpec, LogLevel, PluginConfig, PluginHost,
-    RunCost,
+    EgressRule, FlowHandle, FlowMessage, FlowStart, Grants, Limits, LoadSpec, PluginConfig, PluginHost,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -113,6 +113,7 @@ pub(crate) struct Ran {
     pub(crate) cost: RunCost,
     pub(crate) requests: Vec<Request>,
     pub(crate) lines: Vec<(LogLevel, String)>,
+    pub(crate) stack: Vec<StackFrame>,
 }
 
 impl Ran {
@@ -142,6 +143,7 @@ pub(crate) struct Run {
     entries: u64,
     requests: Vec<Request>,
     lines: Vec<(LogLevel, String)>,
+    stack: Vec<StackFrame>,
 }
 
 impl Run {
@@ -149,7 +151,7 @@ impl Run {
         let (sender, messages) = mpsc::channel(64);
         let (run, entries) = (start.run, start.past.len() as u64);
         let handle = host.start_flow(version, start, sender);
-        Self { handle, messages, run, entries, requests: Vec::new(), lines: Vec::new() }
+        Self { handle, messages, run, entries, requests: Vec::new(), lines: Vec::new(), stack: Vec::new() }
     }
 
     async fn message(&mut self) -> Option<FlowMessage> {
@@ -161,7 +163,8 @@ impl Run {
         let (sender, messages) = mpsc::channel(64);
         let (run, entries) = (start.run, start.past.len() as u64);
         let handle = host.rehearse(version, start, sender);
-        let mut run = Self { handle, messages, run, entries, requests: Vec::new(), lines: Vec::new() };
+        let (requests, lines, stack) = (Vec::new(), Vec::new(), Vec::new());
+        let mut run = Self { handle, messages, run, entries, requests, lines, stack };
         let result = run.rehearsed().await;
         (run, result)
     }
@@ -194,7 +197,10 @@ impl Run {
                     self.requests.push(request.clone());
                     return Ok(request);
                 }
-                FlowMessage::Ended { end, cost, .. } => return Err((end, cost)),
+                FlowMessage::Ended { end, cost, stack, .. } => {
+                    self.stack = stack;
+                    return Err((end, cost));
+                }
                 FlowMessage::Log { level, text, .. } => self.lines.push((level, text)),
                 other @ FlowMessage::Rehearsed { .. } => panic!("it is no rehearsal: {other:?}"),
             }
@@ -220,7 +226,8 @@ impl Run {
                 Ok(request) => self.reply(board(&request)),
                 Err((end, cost)) => {
                     assert!(self.message().await.is_none(), "nothing comes after the end");
-                    return Ran { end, cost, requests: self.requests, lines: self.lines };
+                    let (requests, lines, stack) = (self.requests, self.lines, self.stack);
+                    return Ran { end, cost, requests, lines, stack };
                 }
             }
         }
