@@ -361,6 +361,8 @@ pub trait Centre: Send + Sync + 'static {
         spec: DeploymentSpec,
         expected: Expected,
     ) -> Result<Revised<Deployment>, Refusal>;
+    /// Lets what served before serve again; `NotNow` if nothing did.
+    async fn roll_back(&self, name: &DeploymentName, expected: Expected) -> Result<Revised<Deployment>, Refusal>;
     /// Removes a deployment that nothing names. Its contacts go on.
     async fn delete_deployment(&self, name: &DeploymentName, expected: Expected) -> Result<(), Refusal>;
 

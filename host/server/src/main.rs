@@ -1,6 +1,6 @@
 //! The `cordboard` program.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -32,12 +32,17 @@ enum Command {
     },
     /// Prints the admin API's OpenAPI document.
     Openapi,
+    /// Prints what completes this program's commands in a shell: `source <(cordboard completions bash)`.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
     /// What a host starts to compile a plugin: the component comes on standard input.
     #[command(name = cordboard::serve::COMPILE, hide = true)]
     Compile,
-    /// For authors of plugins: begins, builds, checks and signs them.
+    /// For authors and operators of plugins: begins, builds, checks, tests and signs them; pushes and deploys them to a host.
     #[command(subcommand)]
-    Plugin(plugin::PluginCommand),
+    Plugin(Box<plugin::PluginCommand>),
     /// As it was called before: `plugin keygen`.
     #[command(hide = true)]
     PluginKeygen(plugin::KeygenArguments),
@@ -62,10 +67,28 @@ fn verdict(played: anyhow::Result<bool>) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            cordboard::complain(&format!("cordboard: {error:#}"));
+            cordboard::complain(&told(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// An error with its causes, one after the other, and what to do next, if it knows.
+fn told(error: &anyhow::Error) -> String {
+    let next = error.chain().find_map(|cause| {
+        let of_host = cause.downcast_ref::<cordboard_client::ClientError>().map(|error| error.next());
+        of_host.or_else(|| cause.downcast_ref::<cordboard_client::oci::OciError>().map(|error| error.next()))
+    });
+    match next {
+        Some(next) => format!("cordboard: {error:#}\nnext: {next}"),
+        None => format!("cordboard: {error:#}"),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "cordboard", &mut script);
+    cordboard::say(String::from_utf8_lossy(&script).trim_end());
 }
 
 fn main() -> ExitCode {
@@ -86,15 +109,21 @@ fn main() -> ExitCode {
             cordboard::say(cordboard_admin::openapi().trim_end());
             Ok(())
         }
-        Command::Plugin(command) => plugin::run(&command),
+        Command::Completions { shell } => {
+            completions(shell);
+            Ok(())
+        }
+        Command::Plugin(command) if matches!(*command, plugin::PluginCommand::Test(_)) => {
+            return verdict(plugin::run(&command));
+        }
+        Command::Plugin(command) => plugin::run(&command).map(|_| ()),
         Command::PluginKeygen(arguments) => plugin::keygen(&arguments),
         Command::PluginSign(arguments) => plugin::sign(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // With its causes, one after the other.
-            cordboard::complain(&format!("cordboard: {error:#}"));
+            cordboard::complain(&told(&error));
             ExitCode::FAILURE
         }
     }

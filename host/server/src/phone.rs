@@ -5,9 +5,9 @@ mod conversation;
 mod unseen;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use api::Api;
 use clap::Args;
 use cordboard::say;
+use cordboard_client::{Client, Token, hosts};
 use cordboard_phone::{CallEnd, Phone, PhoneCall, PhoneConfig, Step, parse, run_script};
 use cordboard_script::{Case, Report, Script, timeline};
 use std::net::SocketAddr;
@@ -47,11 +47,11 @@ pub(crate) struct PhoneArguments {
     /// Of a conversation script: only the case of this name.
     #[arg(long, requires = "script")]
     case: Option<String>,
-    /// Of a conversation script: the centre's admin API, to check what can't be heard.
-    #[arg(long, requires = "script", value_name = "URL")]
+    /// Of a conversation script: the centre's admin API, to check what can't be heard; its URL, or its name in client.toml.
+    #[arg(long, requires = "script", value_name = "URL|NAME")]
     api: Option<String>,
-    /// The admin token.
-    #[arg(long, requires = "api", env = "CORDBOARD_TOKEN", hide_env_values = true)]
+    /// The admin token. Where nothing names one, it is found as that of `cordboard plugin`.
+    #[arg(long, requires = "api")]
     token: Option<String>,
     /// A file with the admin token.
     #[arg(long, requires = "api", conflicts_with = "token", value_name = "FILE")]
@@ -71,16 +71,14 @@ impl PhoneArguments {
         self.script.as_deref().is_some_and(is_yaml)
     }
 
-    fn api(&self) -> Result<Option<Api>> {
-        let Some(base) = &self.api else { return Ok(None) };
-        let token = match (&self.token, &self.token_file) {
-            (Some(token), _) => token.clone(),
-            (None, Some(file)) => std::fs::read_to_string(file).with_context(|| file.display().to_string())?,
-            (None, None) => {
-                bail!("--api needs --token, --token-file or CORDBOARD_TOKEN: `serve` keeps it in its data folder")
-            }
-        };
-        Ok(Some(Api::new(base, &token)))
+    fn api(&self) -> Result<Option<Client>> {
+        let Some(api) = &self.api else { return Ok(None) };
+        if let Some(token) = self.token.as_deref().filter(|_| self.token_file.is_none()) {
+            let token = Token::new(token).context("--token is no token: 16 to 256 visible characters")?;
+            return Ok(Some(Client::new(api, token)?));
+        }
+        let flags = hosts::Flags { host: Some(api.clone()), token_file: self.token_file.clone() };
+        Ok(Some(hosts::find(&flags, &hosts::Surroundings::here())?))
     }
 }
 
@@ -112,7 +110,7 @@ pub(crate) fn play(arguments: &PhoneArguments) -> Result<bool> {
 }
 
 /// One case, as one call.
-async fn call(arguments: &PhoneArguments, script: &str, case: &Case, api: Option<&Api>) -> Result<bool> {
+async fn call(arguments: &PhoneArguments, script: &str, case: &Case, api: Option<&Client>) -> Result<bool> {
     // Who the phone is, unless it was told.
     let number = match case.caller.origin.number.as_deref() {
         Some(number) if arguments.user == DEFAULT_USER => number,

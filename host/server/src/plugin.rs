@@ -1,12 +1,22 @@
-//! `cordboard plugin`: what an author of plugins does without a host.
+//! `cordboard plugin`: what an author of plugins does, without a host and with one.
 
-use anyhow::{Context as _, Result, bail};
+mod deploy;
+mod dev;
+mod grant;
+mod list;
+mod local;
+mod logs;
+mod push;
+mod registry;
+mod remote;
+mod rollback;
+mod sources;
+
+use anyhow::Result;
 use clap::{Args, Subcommand};
-use cordboard_author::{AuthorError, Facts, Finding, Lang, Project, Weight, World};
-use std::path::{Path, PathBuf};
-
-/// What a host takes, where its configuration says nothing else.
-const MAX_UPLOAD_BYTES: usize = 64 << 20;
+use cordboard_author::{Lang, World};
+pub(crate) use local::{keygen, sign};
+use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub(crate) enum PluginCommand {
@@ -20,6 +30,24 @@ pub(crate) enum PluginCommand {
     },
     /// Tells what a host will say to a plugin, what it needs, and what will surprise its author.
     Check(CheckArguments),
+    /// Plays all conversation scripts of a plugin's folder, as `flow simulate` does.
+    ///
+    /// Ends with 0 if all expectations held, with 1 if not, with 2 if a script or the plugin is wrong.
+    Test(TestArguments),
+    /// Uploads a built plugin to a host, or to an OCI registry. The same again is as good.
+    Push(push::Arguments),
+    /// Lets an uploaded plugin serve: a new deployment, or another version of one.
+    Deploy(Box<deploy::Arguments>),
+    /// Lets the version of a deployment serve again that served before.
+    Rollback(rollback::Arguments),
+    /// Lists a host's plugins: worlds, versions, where they serve, and with how many contacts.
+    List(list::Arguments),
+    /// Shows what plugins of a name may use, grants it, or takes it back.
+    Grant(grant::Arguments),
+    /// Shows what plugins log.
+    Logs(logs::Arguments),
+    /// Rebuilds, tests, pushes and deploys a plugin whenever its sources change; calls in progress go over.
+    Dev(Box<dev::Arguments>),
     /// Makes a key to sign plugins with; prints its public part, which a host has to trust.
     Keygen(KeygenArguments),
     /// Signs a component with its manifest; prints the signature, to be uploaded as the part `signature`.
@@ -50,6 +78,16 @@ pub(crate) struct CheckArguments {
 }
 
 #[derive(Args)]
+pub(crate) struct TestArguments {
+    /// The plugin's folder.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Shows every conversation, not only those that failed.
+    #[arg(long)]
+    transcript: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct KeygenArguments {
     /// A new file for the secret key.
     file: PathBuf,
@@ -66,112 +104,22 @@ pub(crate) struct SignArguments {
     manifest: PathBuf,
 }
 
-pub(crate) fn run(command: &PluginCommand) -> Result<()> {
-    match command {
-        PluginCommand::New(arguments) => new(arguments),
-        PluginCommand::Build { folder } => build(folder),
-        PluginCommand::Check(arguments) => check(arguments),
+/// True: done. False: what was played didn't hold.
+pub(crate) fn run(command: &PluginCommand) -> Result<bool> {
+    let done = match command {
+        PluginCommand::Test(arguments) => return local::test(arguments),
+        PluginCommand::New(arguments) => local::new(arguments),
+        PluginCommand::Build { folder } => local::build(folder),
+        PluginCommand::Check(arguments) => local::check(arguments),
+        PluginCommand::Push(arguments) => push::run(arguments),
+        PluginCommand::Deploy(arguments) => deploy::run(arguments),
+        PluginCommand::Rollback(arguments) => rollback::run(arguments),
+        PluginCommand::List(arguments) => list::run(arguments),
+        PluginCommand::Grant(arguments) => grant::run(arguments),
+        PluginCommand::Logs(arguments) => logs::run(arguments),
+        PluginCommand::Dev(arguments) => dev::run(arguments),
         PluginCommand::Keygen(arguments) => keygen(arguments),
         PluginCommand::Sign(arguments) => sign(arguments),
-    }
-}
-
-pub(crate) fn keygen(arguments: &KeygenArguments) -> Result<()> {
-    cordboard::say(&cordboard::signing::generate(&arguments.file)?);
-    Ok(())
-}
-
-pub(crate) fn sign(arguments: &SignArguments) -> Result<()> {
-    cordboard::say(&cordboard::signing::sign(&arguments.key, &arguments.component, &arguments.manifest)?);
-    Ok(())
-}
-
-fn new(arguments: &NewArguments) -> Result<()> {
-    let NewArguments { world, lang, name } = arguments;
-    let made = cordboard_author::scaffold(Path::new("."), *world, *lang, name)?;
-    cordboard::say(&format!(
-        "{name}: a {world} in {lang}, {} files. Begin with {name}/{}\nnext: cd {name} && cordboard plugin build",
-        made.files.len(),
-        lang.source()
-    ));
-    Ok(())
-}
-
-fn build(folder: &Path) -> Result<()> {
-    let project = Project::open(folder)?;
-    let built = cordboard_author::build(&project)?;
-    let component = shown(&built.component);
-    cordboard::say(&format!("{component}: {} KiB\nnext: cordboard plugin check", built.bytes.div_ceil(1024)));
-    Ok(())
-}
-
-/// As short as it can be told from here.
-fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
-}
-
-fn check(arguments: &CheckArguments) -> Result<()> {
-    let project = if arguments.path.is_dir() { Some(Project::open(&arguments.path)?) } else { None };
-    let component = project.as_ref().map_or_else(|| arguments.path.clone(), Project::component);
-    if !component.is_file() {
-        bail!("{} isn't there\nnext: make it with `cordboard plugin build`", shown(&component));
-    }
-    let manifest = match (&arguments.manifest, &project) {
-        (Some(path), _) => Some(path.clone()),
-        (None, Some(project)) => Some(project.manifest()),
-        (None, None) => None,
     };
-    let read = |path: &PathBuf| std::fs::read_to_string(path).with_context(|| path.display().to_string());
-    let manifest = manifest.as_ref().map(read).transpose()?;
-    let facts = cordboard_author::inspect(&component)?;
-    let mut findings = verified(&component, manifest.as_deref())?;
-    findings.extend(cordboard_author::look_through(&facts, manifest.as_deref(), project.as_ref()));
-    cordboard::say(&report(&shown(&component), &facts, &findings));
-    let errors = findings.iter().filter(|finding| finding.weight == Weight::Error).count();
-    if errors > 0 {
-        bail!("{errors} to put right before a host takes it");
-    }
-    Ok(())
-}
-
-/// What a host says to component and manifest: the very same code.
-fn verified(component: &Path, manifest: Option<&str>) -> Result<Vec<Finding>> {
-    let bytes = std::fs::read(component).map_err(|source| AuthorError::Io { path: component.to_owned(), source })?;
-    let mut said = Vec::new();
-    if let Err(error) = cordboard_plugin::verify(&bytes, MAX_UPLOAD_BYTES) {
-        said.push(Finding::new(Weight::Error, format!("a host refuses it: {error}")));
-    }
-    if let Some(Err(error)) = manifest.map(|text| cordboard_plugin::Manifest::read(text.as_bytes())) {
-        said.push(Finding::new(Weight::Error, format!("a host refuses its manifest: {error}")));
-    }
-    Ok(said)
-}
-
-fn report(component: &str, facts: &Facts, findings: &[Finding]) -> String {
-    let ours = |name: &&String| name.starts_with("cordboard:") || name.starts_with("wasi:http/");
-    let names = |names: Vec<&str>| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-    let capabilities = names(facts.imports.iter().filter(ours).map(String::as_str).collect());
-    let library = facts.imports.iter().filter(|name| !ours(name)).count();
-    let mut lines = vec![
-        format!("{component}: {} KiB, {}", facts.bytes.div_ceil(1024), facts.contract.as_deref().unwrap_or("no world")),
-        format!("  imports   {capabilities}; and {library} of the language's library, which reach nothing"),
-        format!(
-            "  begins    with {} MiB of memory, {} core instances, {} tables of at most {} elements",
-            facts.memory_mib(),
-            facts.core_instances,
-            facts.tables,
-            facts.table_elements
-        ),
-        format!(
-            "  code      {} functions, {} KiB{}",
-            facts.functions,
-            facts.code_bytes.div_ceil(1024),
-            if facts.has_names { "" } else { "; without names, so a trap's stack will say little" }
-        ),
-    ];
-    lines.extend(findings.iter().map(|finding| format!("  {finding}")));
-    let wrong = findings.iter().any(|finding| finding.weight != Weight::Note);
-    lines.push(if wrong { "  see above".into() } else { "  in order".to_owned() });
-    lines.join("\n")
+    done.map(|()| true)
 }

@@ -42,7 +42,7 @@ impl Options {
 
     /// Words in the names of tests that are left out.
     fn left_out(&self) -> Vec<&'static str> {
-        let peers = if self.without_peers { ["sipp", "baresip"].as_slice() } else { &[] };
+        let peers = if self.without_peers { ["sipp", "baresip", "docker_registry"].as_slice() } else { &[] };
         let python = if self.without_python { ["in_python", "by_zig"].as_slice() } else { &[] };
         [peers, python].concat()
     }
@@ -76,7 +76,7 @@ pub(crate) fn run(tree: &Tree, options: &Options) -> Result<ExitCode> {
         println!("{} ignored", tally.ignored);
     }
     let without = [
-        (options.without_peers, "against foreign phones (SIPp, baresip)"),
+        (options.without_peers, "against foreign phones (SIPp, baresip) and a registry"),
         (options.without_python, "with plugins in Python"),
     ];
     for (_, what) in without.into_iter().filter(|(without, _)| *without) {
@@ -168,7 +168,7 @@ mod tests {
         let both = read(&["--limit-min", "3", "--without-peers"]).unwrap();
         let limit = Duration::from_secs(180);
         assert_eq!(both, Options { without_peers: true, without_python: false, limit });
-        assert_eq!(both.left_out(), ["sipp", "baresip"]);
+        assert_eq!(both.left_out(), ["sipp", "baresip", "docker_registry"]);
         assert_eq!(read(&["--without-python"]).unwrap().left_out(), ["in_python", "by_zig"]);
         assert!(read(&["--limit-min"]).is_err());
         assert!(read(&["--limit-min", "soon"]).is_err());

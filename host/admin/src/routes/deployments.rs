@@ -193,11 +193,10 @@ impl DeploymentBody {
 }
 
 pub(crate) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_deployments)).routes(routes!(
-        get_deployment,
-        put_deployment,
-        delete_deployment
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(list_deployments))
+        .routes(routes!(get_deployment, put_deployment, delete_deployment))
+        .routes(routes!(roll_back))
 }
 
 /// All deployments.
@@ -239,6 +238,29 @@ async fn put_deployment(
     let spec = body.checked()?;
     let put = app.compile(move |centre| async move { centre.put_deployment(name, spec, expected).await }).await?;
     Ok(etag::answer(put.map(Deployment::new)))
+}
+
+/// Lets the version that served before serve again, as it was: component, manifest, configuration and limits.
+///
+/// What becomes of contacts in progress stays as it is set; what served until now is what served before, from then on.
+#[utoipa::path(
+    post, path = "/v1/deployments/{name}/rollback", tag = "deployments",
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header)),
+    responses(
+        (status = 200, body = Deployment, headers(("ETag" = String))),
+        (status = 409, description = "Nothing served before, or nothing is known of it any more: `not-now`.",
+            body = Details, content_type = "application/problem+json"),
+        (status = 412, description = "It has changed meanwhile.", body = Details,
+            content_type = "application/problem+json"),
+    ),
+)]
+async fn roll_back(
+    State(app): State<App>,
+    Named(name): Named<DeploymentName>,
+    Precondition(expected): Precondition,
+) -> Result<Response, Problem> {
+    let done = app.compile(move |centre| async move { centre.roll_back(&name, expected).await }).await?;
+    Ok(etag::answer(done.map(Deployment::new)))
 }
 
 /// Removes a deployment that nothing names. Its contacts go on.

@@ -240,6 +240,14 @@ impl Centre for Fake {
         };
         state.deployments.put(name.as_str(), deployment, expected)
     }
+    async fn roll_back(&self, name: &DeploymentName, expected: Expected) -> Result<Revised<Deployment>, Refusal> {
+        let kept = self.deployment(name).await?.value;
+        if kept.spec.config.is_empty() {
+            return Err(Refusal::NotNow(format!("`{name}` has served nothing before")));
+        }
+        let spec = DeploymentSpec { config: BTreeMap::new(), ..kept.spec };
+        self.put_deployment(name.clone(), spec, expected).await
+    }
 
     async fn delete_deployment(&self, name: &DeploymentName, expected: Expected) -> Result<(), Refusal> {
         self.state.lock().unwrap().deployments.delete(name.as_str(), expected)

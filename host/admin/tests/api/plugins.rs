@@ -162,6 +162,14 @@ async fn a_plugin_that_serves_stays() {
     assert_eq!(server.get("/v1/deployments").await.good()["deployments"][0], deployment);
     assert_eq!(server.get("/v1/deployments/reception").await.good(), deployment);
     server.get("/v1/deployments/other").await.refused(404, "not-found");
+    let roll_back = |tag: &'static str| {
+        let path = "/v1/deployments/reception/rollback";
+        let server = &server;
+        async move { server.ask(Method::POST, path, &[("if-match", tag)], "").await }
+    };
+    roll_back("\"9\"").await.refused(412, "precondition-failed");
+    assert_eq!(roll_back("\"1\"").await.good()["config"], json!({}));
+    roll_back("\"2\"").await.refused(409, "not-now");
     assert_eq!(server.delete("/v1/deployments/reception").await.status, 204);
     assert_eq!(server.delete(&format!("/v1/plugins/{digest}")).await.status, 204);
     server.delete(&format!("/v1/plugins/{digest}")).await.refused(404, "not-found");

@@ -10,6 +10,7 @@ use cordboard_admin::{Deployment, DeploymentSpec, Expected, MissingGrant, Refusa
 use cordboard_core::board::Input;
 use cordboard_core::config::{EntryPoint, Queue, World};
 use cordboard_core::ids::{DeploymentName, Digest, Version};
+use cordboard_core::limits::LimitValues;
 use cordboard_plugin::LoadError;
 use cordboard_store::DocumentKind;
 use std::sync::Arc;
@@ -88,6 +89,39 @@ impl HostCentre {
         let manifest = ManifestText::new(plugin.manifest).map_err(malformed)?;
         let deployed = Deployed { world, spec, manifest, previous: None };
         deployed.check()?;
+        self.deploy_checked(name, deployed, expected).await
+    }
+
+    /// Lets what served before serve again. What becomes of contacts is as it is set now.
+    pub(super) async fn redeploy_previous(
+        &self,
+        name: &DeploymentName,
+        expected: Expected,
+    ) -> Result<Revised<Deployment>, Refusal> {
+        let kept = self.kept_deployment(name).await?.ok_or_else(|| not_found("deployment", name))?;
+        // What is looked at is what is replaced, or nothing is.
+        let expected = match expected {
+            Expected::Any => Expected::Revision(kept.revision),
+            Expected::Absent | Expected::Revision(_) => expected,
+        };
+        let now = kept.value;
+        let previous = now.previous.ok_or_else(|| Refusal::NotNow(format!("`{name}` has served nothing before")))?;
+        let before = self.kept_version(previous).await?;
+        let spec = DeploymentSpec { migration: now.spec.migration, ask_anew: now.spec.ask_anew, ..before.spec.clone() };
+        // The limits that it had are named only where the host's own would be others.
+        let unnamed = DeploymentSpec { limits: LimitValues::default(), ..spec.clone() };
+        let unnamed = Deployed { spec: unnamed, ..before.clone() };
+        let is_same = unnamed.version(self.parts.limits) == previous;
+        let deployed = if is_same { unnamed } else { Deployed { spec, ..before } };
+        self.deploy_checked(name.clone(), deployed, expected).await
+    }
+
+    async fn deploy_checked(
+        &self,
+        name: DeploymentName,
+        deployed: Deployed,
+        expected: Expected,
+    ) -> Result<Revised<Deployment>, Refusal> {
         let new = deployed.version(self.parts.limits);
         // From here on nobody unloads it, until the board knows of it.
         let hold = self.parts.holds.hold(new);
@@ -137,12 +171,17 @@ impl HostCentre {
     /// Loads what a version is made of, if it isn't loaded; the hold keeps it so.
     pub(super) async fn load_version(&self, version: Version) -> Result<Hold, Refusal> {
         let hold = self.parts.holds.hold(version);
-        let kept = self.keeping.get::<DeploymentDocument>(DocumentKind::Version, &version.to_string()).await?;
-        let gone = || Refusal::NotNow(format!("nothing is known of the version {version} any more"));
-        let deployed = kept.and_then(|kept| Deployed::kept(&kept.value)).ok_or_else(gone)?;
+        let deployed = self.kept_version(version).await?;
         let load = deployed.load_spec(self.component(deployed.spec.plugin).await?, self.parts.limits);
         self.parts.plugins.load(version, load).await.map_err(load_refused)?;
         Ok(hold)
+    }
+
+    /// What a version is made of.
+    async fn kept_version(&self, version: Version) -> Result<Deployed, Refusal> {
+        let kept = self.keeping.get::<DeploymentDocument>(DocumentKind::Version, &version.to_string()).await?;
+        let gone = || Refusal::NotNow(format!("nothing is known of the version {version} any more"));
+        kept.and_then(|kept| Deployed::kept(&kept.value)).ok_or_else(gone)
     }
 
     /// A component's bytes.

@@ -176,6 +176,9 @@ impl Centre for HostCentre {
     ) -> Result<Revised<Deployment>, Refusal> {
         self.deploy(name, spec, expected).await
     }
+    async fn roll_back(&self, name: &DeploymentName, expected: Expected) -> Result<Revised<Deployment>, Refusal> {
+        self.redeploy_previous(name, expected).await
+    }
     async fn delete_deployment(&self, name: &DeploymentName, expected: Expected) -> Result<(), Refusal> {
         self.undeploy(name, expected).await
     }

@@ -1,87 +1,49 @@
 //! What a centre tells over its admin API about the phone's call.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use cordboard_client::{Client, ClientError, Event};
 use cordboard_script::Happened;
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Events that may wait to be looked at.
 const MAX_WAITING: usize = 10_000;
-/// The longest event that is read, in bytes.
-const MAX_EVENT_BYTES: u64 = 1 << 20;
-/// How long the centre may take to answer a request.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
-
-/// A client of a centre's admin API.
-#[derive(Clone)]
-pub(super) struct Api {
-    base: String,
-    bearer: String,
-    agent: ureq::Agent,
-}
 
 /// An event of a centre: a CloudEvent.
 #[derive(Debug)]
 pub(super) struct Told(Value);
 
-impl Api {
-    pub(super) fn new(base: &str, token: &str) -> Self {
-        let config = ureq::Agent::config_builder().timeout_connect(Some(ANSWERS_WITHIN)).build();
-        let base = base.trim_end_matches('/').trim_end_matches("/v1").to_owned();
-        Self { base, bearer: format!("Bearer {}", token.trim()), agent: config.into() }
-    }
+/// The centre's events from now on, read on a thread of its own: the stream has no end.
+pub(super) async fn events(client: &Client) -> Result<mpsc::Receiver<Told>> {
+    let client = client.clone();
+    let mut events = tokio::task::spawn_blocking(move || client.events(None, None, None, None)).await??;
+    let (tell, told) = mpsc::channel(MAX_WAITING);
+    std::thread::spawn(move || {
+        while let Ok(Some(Event { value, .. })) = events.wait()
+            && tell.blocking_send(Told(value)).is_ok()
+        {}
+    });
+    Ok(told)
+}
 
-    /// The centre's events from now on, read on a thread of its own: the stream has no end.
-    pub(super) async fn events(&self) -> Result<mpsc::Receiver<Told>> {
-        let (api, url) = (self.clone(), format!("{}/v1/events", self.base));
-        let shown = url.clone();
-        let response = tokio::task::spawn_blocking(move || {
-            let request = api.agent.get(url).header("authorization", &api.bearer);
-            request.header("accept", "text/event-stream").call()
-        });
-        let response = response.await?.with_context(|| format!("{shown}: no events; is the token right?"))?;
-        let (tell, told) = mpsc::channel(MAX_WAITING);
-        std::thread::spawn(move || {
-            let mut reader = BufReader::new(response.into_body().into_with_config().limit(u64::MAX).reader());
-            let mut line = Vec::new();
-            loop {
-                line.clear();
-                match std::io::Read::take(&mut reader, MAX_EVENT_BYTES).read_until(b'\n', &mut line) {
-                    Ok(0) | Err(_) => return,
-                    Ok(_) => {}
-                }
-                let data = line.strip_prefix(b"data:").and_then(|data| serde_json::from_slice(data).ok());
-                if let Some(event) = data
-                    && tell.blocking_send(Told(event)).is_err()
-                {
-                    return;
-                }
+/// The attributes of a contact that has ended; none if they can't be had.
+pub(super) async fn attributes(client: &Client, contact: &str) -> Option<Vec<(String, String)>> {
+    let (client, path) = (client.clone(), format!("/v1/contacts/{contact}"));
+    let asked = tokio::task::spawn_blocking(move || {
+        for _ in 0..50 {
+            let record = client.get(&path)?.value;
+            // Its record follows the event.
+            if record.get("ended_at").is_some_and(|ended| !ended.is_null()) {
+                let attributes = record.get("attributes").and_then(Value::as_object).cloned().unwrap_or_default();
+                let pair = |(name, value): (String, Value)| Some((name, value.as_str()?.to_owned()));
+                return Ok(attributes.into_iter().map(pair).collect());
             }
-        });
-        Ok(told)
-    }
-
-    /// The attributes of a contact that has ended; none if they can't be had.
-    pub(super) async fn attributes(&self, contact: &str) -> Option<Vec<(String, String)>> {
-        let (api, url) = (self.clone(), format!("{}/v1/contacts/{contact}", self.base));
-        let asked = tokio::task::spawn_blocking(move || {
-            for _ in 0..50 {
-                let request = api.agent.get(&url).header("authorization", &api.bearer);
-                let record: Value = request.call().ok()?.body_mut().read_json().ok()?;
-                // Its record follows the event.
-                if record.get("ended_at").is_some_and(|ended| !ended.is_null()) {
-                    let attributes = record.get("attributes")?.as_object()?;
-                    let pair = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
-                    return attributes.iter().map(pair).collect();
-                }
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            None
-        });
-        asked.await.ok().flatten()
-    }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok::<_, ClientError>(None)
+    });
+    asked.await.ok()?.ok()?
 }
 
 impl Told {

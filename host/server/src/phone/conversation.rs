@@ -1,9 +1,10 @@
 //! A conversation script, played as a real call: the phone is the caller, the centre is as it is.
 
-use super::api::{Api, Told};
+use super::api::{self, Told};
 use super::unseen::Unseen;
 use anyhow::{Result, bail};
 use cordboard::say;
+use cordboard_client::Client;
 use cordboard_phone::{CallEnd, Phone, PhoneCall};
 use cordboard_script::{Case, Course, Difference, Happened, Moment, Next, Sight, Step, Who};
 use std::collections::BTreeSet;
@@ -30,11 +31,11 @@ pub(super) struct Played {
 }
 
 /// Calls, and goes along the script: with the centre's events if they can be had, else by what is heard alone.
-pub(super) async fn play(phone: &Phone, number: &str, case: &Case, api: Option<&Api>) -> Result<Played> {
+pub(super) async fn play(phone: &Phone, number: &str, case: &Case, api: Option<&Client>) -> Result<Played> {
     let dials = case.caller.dialled.number.as_deref().unwrap_or_default();
     match api {
         Some(api) => {
-            let events = api.events().await?;
+            let events = api::events(api).await?;
             let call = phone.dial(dials)?;
             let began = Instant::now();
             let course = Course::new(case, Sight::Events);
@@ -56,7 +57,7 @@ struct Eyes<'c> {
     events: mpsc::Receiver<Told>,
     contact: Option<String>,
     course: Course<'c>,
-    api: &'c Api,
+    api: &'c Client,
     number: &'c str,
     /// What a phone can't do.
     undone: BTreeSet<String>,
@@ -170,7 +171,7 @@ impl Eyes<'_> {
             what = Happened::Note(format!("the flow returns an error, which nobody hears: {text}"));
         }
         if let Happened::Ended { attributes, .. } = &mut what {
-            *attributes = self.api.attributes(&contact).await;
+            *attributes = api::attributes(self.api, &contact).await;
         }
         let moment = Moment { at_ms: self.now_ms(), what };
         say(cordboard_script::timeline(std::slice::from_ref(&moment)).trim_end());

@@ -52,6 +52,29 @@ pub struct Arguments {
     cache: Option<PathBuf>,
 }
 
+impl Arguments {
+    /// What a folder of scripts has, played with a plugin, each once.
+    pub fn of(scripts: &Path, component: &Path, manifest: &Path) -> Self {
+        Self {
+            files: vec![scripts.to_owned(), component.to_owned()],
+            manifest: Some(manifest.to_owned()),
+            config: Vec::new(),
+            config_file: None,
+            with: Vec::new(),
+            repeat: 1,
+            transcript: false,
+            json: false,
+            jobs: None,
+            cache: std::env::var_os("CORDBOARD_CACHE_DIR").map(PathBuf::from),
+        }
+    }
+
+    /// Whether every conversation is shown, not only those that failed.
+    pub fn show(&mut self, transcript: bool) {
+        self.transcript = transcript;
+    }
+}
+
 /// A component with its manifest.
 pub(crate) struct Plugin {
     pub(crate) path: PathBuf,

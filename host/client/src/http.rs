@@ -1,0 +1,58 @@
+//! HTTP as everything here speaks it: no redirects, bounded, over TLS where the address says so.
+
+use rustls_native_certs::load_native_certs;
+use std::io::Read as _;
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::{Agent, Body, http::Response};
+
+/// How long a connection may take.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
+
+/// An agent for addresses of one scheme. TLS is the program's one stack, with the system's authorities (and those of
+/// `SSL_CERT_FILE`), which are only read if it is needed.
+pub(crate) fn agent(https: bool, answers_within: Option<Duration>) -> Agent {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        // A token goes where it was sent, and nowhere else.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("cordboard/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(CONNECTS_WITHIN))
+        .timeout_global(answers_within);
+    if https {
+        let found = load_native_certs().certs;
+        let certificates: Vec<_> = found.iter().map(|found| Certificate::from_der(found.as_ref()).to_owned()).collect();
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .root_certs(RootCerts::Specific(Arc::new(certificates)))
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        config = config.tls_config(tls.build());
+    }
+    config.build().into()
+}
+
+/// A body of at most so many bytes. None: it is longer.
+pub(crate) fn read(response: &mut Response<Body>, max_bytes: u64) -> Result<Option<Vec<u8>>, ureq::Error> {
+    let mut bytes = Vec::new();
+    response.body_mut().as_reader().take(max_bytes + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= max_bytes).then_some(bytes))
+}
+
+pub(crate) fn header<'r>(response: &'r Response<Body>, name: &str) -> Option<&'r str> {
+    response.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether nobody was reached: nothing can have been done.
+pub(crate) fn never_arrived(error: &ureq::Error) -> bool {
+    use ureq::Timeout::{Connect, Resolve};
+    match error {
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
+            true
+        }
+        ureq::Error::Timeout(which) => matches!(which, Connect | Resolve),
+        ureq::Error::Io(cause) => cause.kind() == std::io::ErrorKind::ConnectionRefused,
+        _ => false,
+    }
+}

@@ -1,0 +1,105 @@
+//! The host that a command asks, and what its answers say.
+
+use anyhow::{Result, bail};
+use clap::Args;
+use cordboard_client::{Client, hosts};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// Which host, and with which token.
+#[derive(Args, Clone, Default)]
+pub(crate) struct HostArguments {
+    /// The host: its URL, or its name in client.toml. Default: CORDBOARD_HOST, client.toml, http://127.0.0.1:8080.
+    #[arg(long, value_name = "URL|NAME")]
+    host: Option<String>,
+    /// A file with its admin token. Default: CORDBOARD_TOKEN, CORDBOARD_TOKEN_FILE, client.toml, ./cordboard-data/admin-token.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl HostArguments {
+    /// A client of it.
+    pub(super) fn client(&self) -> Result<Client> {
+        let flags = hosts::Flags { host: self.host.clone(), token_file: self.token_file.clone() };
+        let client = hosts::find(&flags, &hosts::Surroundings::here())?;
+        if client.host().starts_with("http:") && !hosts::is_local(client.host()) {
+            cordboard::complain(&format!("warning: the token goes to {} without TLS", client.host()));
+        }
+        Ok(client)
+    }
+}
+
+/// A member that is a text; empty if it is none.
+pub(super) fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The members of a list; none if it is none.
+pub(super) fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
+    value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A digest as people read it.
+pub(super) fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+/// What a plugin is called, with its version: `greeter 0.2.0 (3f2a1b2c4d5e)`.
+pub(super) fn called(plugin: &Value) -> String {
+    let name = match text(plugin, "/name") {
+        "" => "a plugin without a name",
+        name => name,
+    };
+    let version = text(plugin, "/manifest/version");
+    let digest = short(text(plugin, "/digest"));
+    if version.is_empty() { format!("{name} ({digest})") } else { format!("{name} {version} ({digest})") }
+}
+
+/// The digits that a digest is known by, at the least.
+const MIN_DIGITS: usize = 8;
+
+/// The plugin that is meant: by its name the one that was uploaded last, or by the beginning of its digest.
+pub(super) fn meant<'p>(plugins: &'p [Value], what: &str) -> Result<&'p Value> {
+    let named = plugins.iter().filter(|plugin| text(plugin, "/name") == what);
+    if let Some(last) = named.max_by_key(|plugin| text(plugin, "/uploaded_at")) {
+        return Ok(last);
+    }
+    let is_digits = what.len() >= MIN_DIGITS && what.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut found = plugins.iter().filter(|plugin| is_digits && text(plugin, "/digest").starts_with(what));
+    match (found.next(), found.next()) {
+        (Some(plugin), None) => Ok(plugin),
+        (Some(_), Some(_)) => bail!("several plugins begin with `{what}`\nnext: say more digits"),
+        (None, _) => {
+            let mut names: Vec<&str> = plugins.iter().map(|plugin| text(plugin, "/name")).collect();
+            names.dedup();
+            let there =
+                if names.is_empty() { "there is none".into() } else { format!("there is {}", names.join(", ")) };
+            bail!("the host has no plugin `{what}`; {there}\nnext: bring it with `cordboard plugin push`")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_plugin_is_meant_by_its_name_or_the_beginning_of_its_digest() {
+        let plugin = |name: &str, digest: &str, at: &str| json!({ "name": name, "digest": digest, "uploaded_at": at });
+        let plugins = [
+            plugin("a", "1111111122222222", "2026-01-01T00:00:00.000000Z"),
+            plugin("a", "1111111133333333", "2026-01-02T00:00:00.000000Z"),
+            plugin("deadbeef", "4444444444444444", "2026-01-01T00:00:00.000000Z"),
+        ];
+        let digest =
+            |what: &str| meant(&plugins, what).map(|plugin| text(plugin, "/digest")).map_err(|e| e.to_string());
+        assert_eq!(digest("a"), Ok("1111111133333333"));
+        assert_eq!(digest("111111112"), Ok("1111111122222222"));
+        assert_eq!(digest("deadbeef"), Ok("4444444444444444"));
+        assert!(digest("11111111").unwrap_err().contains("more digits"));
+        assert!(digest("1111111").unwrap_err().contains("there is a, deadbeef"));
+        assert!(digest("b").unwrap_err().contains("plugin push"));
+        assert!(meant(&[], "b").unwrap_err().to_string().contains("there is none"));
+    }
+}
