@@ -2,7 +2,7 @@
 
 use crate::error::ClientError;
 use crate::events::Events;
-use crate::http;
+use crate::http::{self, Bound};
 use crate::problem::Problem;
 use crate::{Token, hosts};
 use serde_json::Value;
@@ -15,6 +15,9 @@ use ureq::{Agent, Body};
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
 /// Compiling a component takes a host its time: longer than it gives itself.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(600);
+
+/// A stream that is silent for longer is dead: hosts say every ten seconds that they are there.
+const SPEAKS_WITHIN: Duration = Duration::from_secs(35);
 
 /// What a change expects to find.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +90,8 @@ impl Client {
     pub fn new(address: &str, token: Token) -> Result<Self, ClientError> {
         let base = hosts::address(address).ok_or_else(|| ClientError::NoHost(address.to_owned()))?;
         let https = base.starts_with("https:");
-        let (agent, streaming) = (http::agent(https, Some(ANSWERS_WITHIN)), http::agent(https, None));
+        let agent = http::agent(https, Bound::Whole(ANSWERS_WITHIN));
+        let streaming = http::agent(https, Bound::Silence(SPEAKS_WITHIN));
         Ok(Self { base, token, agent, streaming })
     }
 
@@ -176,8 +180,8 @@ impl Client {
         self.ask(self.request("POST", "/v1/plugins").header("content-type", form), &body)
     }
 
-    /// What happens from now on, or behind the event of this id: server-sent events whose type begins with `kind`, of this
-    /// contact if one is named. A stream that `lasts` so long is ended then, so that one that is dead is noticed.
+    /// What happens from now on, or behind the event of this id: events whose type begins with `kind`, of this contact if one
+    /// is named. A stream that falls silent breaks.
     ///
     /// # Errors
     /// No answer, or not success.
@@ -186,18 +190,16 @@ impl Client {
         kind: Option<&str>,
         contact: Option<&str>,
         after: Option<&str>,
-        lasts: Option<Duration>,
     ) -> Result<Events, ClientError> {
         let both = [("type", kind), ("contact", contact)];
         let query: Vec<String> =
-            both.iter().filter_map(|(name, value)| Some(format!("{name}={}", (*value)?))).collect();
+            both.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded((*value)?)))).collect();
         let mut request = self.request("GET", &format!("/v1/events?{}", query.join("&")));
         request = request.header("accept", "text/event-stream");
         if let Some(after) = after {
             request = request.header("last-event-id", after);
         }
         let request = request.body(()).map_err(|error| self.failed(error.into()))?;
-        let request = self.streaming.configure_request(request).timeout_recv_body(lasts).build();
         let response = self.streaming.run(request).map_err(|error| self.failed(error))?;
         match response.status().as_u16() {
             200 => Ok(Events::new(response)),

@@ -10,17 +10,29 @@ use ureq::{Agent, Body, http::Response};
 /// How long a connection may take.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
 
+/// What a request may take.
+#[derive(Clone, Copy)]
+pub(crate) enum Bound {
+    /// From its beginning to the end of its answer.
+    Whole(Duration),
+    /// Without a word: of what has no end.
+    Silence(Duration),
+}
+
 /// An agent for addresses of one scheme. TLS is the program's one stack, with the system's authorities (and those of
 /// `SSL_CERT_FILE`), which are only read if it is needed.
-pub(crate) fn agent(https: bool, answers_within: Option<Duration>) -> Agent {
+pub(crate) fn agent(https: bool, bound: Bound) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         // A token goes where it was sent, and nowhere else.
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent(concat!("cordboard/", env!("CARGO_PKG_VERSION")))
-        .timeout_connect(Some(CONNECTS_WITHIN))
-        .timeout_global(answers_within);
+        .timeout_connect(Some(CONNECTS_WITHIN));
+    config = match bound {
+        Bound::Whole(limit) => config.timeout_global(Some(limit)),
+        Bound::Silence(limit) => config.timeout_per_read(Some(limit)),
+    };
     if https {
         let found = load_native_certs().certs;
         let certificates: Vec<_> = found.iter().map(|found| Certificate::from_der(found.as_ref()).to_owned()).collect();

@@ -37,7 +37,9 @@ impl Problem {
             }
             (409, "in-use") => "let what is named above use something else first",
             (409, _) => "wait until that is no longer so, then run it again",
-            (412, _) => "someone else changed it meanwhile, and nothing was done: look at it, then run this again",
+            (412, _) => {
+                "someone else changed it meanwhile, and it stays as they left it: look at it, then run this again"
+            }
             (413, _) => {
                 "make it smaller (`cordboard plugin check` tells its size), or let the operator raise `[admin] max_upload_mib`"
             }
@@ -81,7 +83,7 @@ mod tests {
             (404, "not-found", "plugin list"),
             (409, "in-use", "use something else first"),
             (409, "not-now", "wait until"),
-            (412, "precondition-failed", "nothing was done"),
+            (412, "precondition-failed", "as they left it"),
             (413, "too-large", "max_upload_mib"),
             (422, "unsigned", "--key FILE"),
             (422, "untrusted-key", "trusted_keys"),

@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 
 use anyhow::{Context as _, Result, ensure};
+use cordboard_client::{Client, Expected, Token};
 use cordboard_trial::{Centre, HostOptions, Told, Wire, WireCall, binary, continuous, plugin, tried};
 use serde_json::json;
 use std::io::{BufRead as _, BufReader};
@@ -118,6 +119,13 @@ fn a_plugin_goes_from_a_file_to_a_call_to_another_version_and_back() -> Result<(
     call.hang_up()?;
     let record = centre.record(&contact)?;
     ensure!(record["versions"].as_array().is_some_and(|versions| versions.len() == 3), "{record}");
+    // Who saw an older one changes nothing.
+    let token = Token::new(centre.host.token()).context("a token")?;
+    let client = Client::new(centre.host.admin(), token)?;
+    let body = json!({ "plugin": now["plugin"] });
+    let refused = client.put("/v1/deployments/reception", &body, &Expected::Tag("\"1\"".into()));
+    let refused = refused.err().context("what has changed is changed again")?;
+    ensure!(refused.next().contains("someone else changed it") && refused.to_string().contains("412"), "{refused}");
     // Back and forth.
     terminal.done(&["plugin", "rollback", "reception"], &["+greeting"])?;
     Ok(())
@@ -218,11 +226,11 @@ impl Drop for Running {
 }
 
 #[test]
-fn a_call_goes_on_while_its_flow_is_rebuilt_and_what_fails_reaches_no_host() -> Result<()> {
+fn a_call_goes_on_while_its_flow_is_rebuilt_by_zig_and_what_fails_reaches_no_host() -> Result<()> {
     let centre = Centre::start(HostOptions::default())?;
     let terminal = Terminal::new(&centre)?;
-    terminal.done(&["plugin", "new", "--world", "flow", "--lang", "js", "greeter"], &["greeter"])?;
-    let source = terminal.home.path().join("greeter/main.js");
+    terminal.done(&["plugin", "new", "--world", "flow", "--lang", "c", "greeter"], &["greeter"])?;
+    let source = terminal.home.path().join("greeter/main.c");
     let written = std::fs::read_to_string(&source)?;
     let edit = |from: &str, to: &str| -> Result<()> {
         ensure!(written.contains(from), "the template has no `{from}`");
@@ -236,7 +244,7 @@ fn a_call_goes_on_while_its_flow_is_rebuilt_and_what_fails_reaches_no_host() -> 
 
     let wire = Wire::open(centre.host.sip(), "+15550009")?;
     let (mut call, contact) = held(&centre, &wire, "+15550009", "200")?;
-    edit("export const guest", "export const guest = = ")?;
+    edit("cb_flow(", "cb_flow((")?;
     let said = dev.says("waiting for changes")?;
     ensure!(said.contains("build failed") && said.contains("is as it was"), "{said}");
     edit("\"Hello.\"", "\"Good evening.\"")?;

@@ -55,7 +55,7 @@ impl Registry {
     /// The registry of this artefact.
     pub fn new(reference: Reference, credentials: Option<Credentials>) -> Self {
         let base = reference.base();
-        let agent = http::agent(base.starts_with("https:"), Some(ANSWERS_WITHIN));
+        let agent = http::agent(base.starts_with("https:"), http::Bound::Whole(ANSWERS_WITHIN));
         Self { reference, base, agent, credentials, authorization: RefCell::default() }
     }
 

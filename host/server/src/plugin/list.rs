@@ -19,7 +19,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let is_meant = |plugin: &&Value| arguments.name.as_deref().is_none_or(|name| text(plugin, "/name") == name);
     let found: Vec<&Value> = list(&plugins, "/plugins").iter().filter(is_meant).collect();
     if found.is_empty() {
-        cordboard::say(&format!("no plugins on {}\nnext: cordboard plugin push", client.host()));
+        let what = arguments.name.as_ref().map_or_else(|| "no plugins".into(), |name| format!("no plugin `{name}`"));
+        cordboard::say(&format!("{what} on {}\nnext: cordboard plugin push", client.host()));
     } else {
         cordboard::say(&table(&found, list(&deployments, "/deployments")));
     }

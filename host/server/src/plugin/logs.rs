@@ -9,8 +9,6 @@ use std::time::Duration;
 
 /// Events of this type are lines of log.
 const LOGGED: &str = "contact.logged";
-/// A stream is read for so long at a time, so that one that died without a word is noticed.
-const LASTS: Duration = Duration::from_secs(60);
 /// After a break it is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -61,23 +59,23 @@ fn line(at: &str, contact: &str, data: &Value) -> String {
 /// Shows lines as they are written; resumes behind the last one where the stream breaks.
 fn follow(client: &Client, name: Option<&str>, contact: Option<&str>) -> Result<()> {
     let mut last: Option<String> = None;
-    let mut told = false;
+    let (mut connected, mut told) = (false, false);
     loop {
-        match client.events(Some(LOGGED), contact, last.as_deref(), Some(LASTS)) {
+        match client.events(Some(LOGGED), contact, last.as_deref()) {
             Ok(mut events) => {
-                told = false;
+                (connected, told) = (true, false);
                 while let Ok(Some(event)) = events.wait() {
                     last = event.id.or(last);
                     let data = event.value.get("data").unwrap_or(&Value::Null);
                     if text(&event.value, "/type").ends_with("stream.missed") {
-                        cordboard::complain("some lines were missed: more was written than the host keeps");
+                        cordboard::complain("some lines were missed: more happened than the host keeps");
                     } else if is_of(data, name) {
                         cordboard::say(&line(text(&event.value, "/time"), text(&event.value, "/subject"), data));
                     }
                 }
             }
             // A host that restarts comes back; one that says no, will say it again.
-            Err(error @ (ClientError::Unreachable { .. } | ClientError::Broken { .. })) if last.is_some() || told => {
+            Err(error @ (ClientError::Unreachable { .. } | ClientError::Broken { .. })) if connected => {
                 if !told {
                     cordboard::complain(&format!("{error}; trying again"));
                     told = true;
