@@ -246,7 +246,9 @@ impl Client {
 
     fn failed(&self, source: ureq::Error) -> ClientError {
         let (host, source) = (self.base.clone(), Box::new(source));
-        if http::never_arrived(&source) {
+        if http::is_untrusted(&source) {
+            ClientError::Untrusted { host, source }
+        } else if http::never_arrived(&source) {
             ClientError::Unreachable { host, source }
         } else {
             ClientError::Broken { host, source }

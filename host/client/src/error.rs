@@ -16,6 +16,15 @@ pub enum ClientError {
         #[source]
         source: Box<ureq::Error>,
     },
+    /// It has no certificate that counts, so nothing was said to it.
+    #[error("{host} has no certificate that counts here")]
+    Untrusted {
+        /// Its URL.
+        host: String,
+        /// Why not.
+        #[source]
+        source: Box<ureq::Error>,
+    },
     /// It answers too late, or stops in the middle.
     #[error("{host} doesn't answer to the end; what was asked may be done all the same")]
     Broken {
@@ -68,6 +77,9 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } => {
                 "start a host with `cordboard serve`, or name the one you mean: --host, CORDBOARD_HOST or client.toml"
+            }
+            Self::Untrusted { .. } => {
+                "check that it is the host you mean; where its authority is your own, set SSL_CERT_FILE to its file"
             }
             Self::Broken { .. } => "see what became of it with `cordboard plugin list`, then run it again",
             Self::Refused { problem, .. } => problem.next(),

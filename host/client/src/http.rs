@@ -58,13 +58,24 @@ pub(crate) fn header<'r>(response: &'r Response<Body>, name: &str) -> Option<&'r
 
 /// Whether nobody was reached: nothing can have been done.
 pub(crate) fn never_arrived(error: &ureq::Error) -> bool {
+    use std::io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable};
     use ureq::Timeout::{Connect, Resolve};
     match error {
-        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
-            true
-        }
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::Tls(_) => true,
         ureq::Error::Timeout(which) => matches!(which, Connect | Resolve),
-        ureq::Error::Io(cause) => cause.kind() == std::io::ErrorKind::ConnectionRefused,
+        ureq::Error::Io(cause) => {
+            matches!(cause.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable | AddrNotAvailable)
+        }
         _ => false,
     }
+}
+
+/// Whether someone was reached who has no certificate that counts: nothing was said.
+pub(crate) fn is_untrusted(error: &ureq::Error) -> bool {
+    let of_tls = match error {
+        ureq::Error::Rustls(error) => Some(error),
+        ureq::Error::Io(cause) => cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
+        _ => None,
+    };
+    matches!(of_tls, Some(rustls::Error::InvalidCertificate(_)))
 }

@@ -80,7 +80,8 @@ impl OciError {
         match self {
             Self::Reference { .. } => "write it as oci://REGISTRY/NAME:TAG or oci://REGISTRY/NAME@sha256:DIGEST",
             Self::Unreachable { .. } => {
-                "check the name, and that it runs; one of this machine is spoken to over HTTP, every other over HTTPS"
+                "check the name, and that it runs; one of this machine is spoken to over HTTP, every other over HTTPS, by the \
+                 system's authorities or those in SSL_CERT_FILE"
             }
             Self::Unauthorized { .. } => {
                 "give --registry-user and --registry-password-file, or CORDBOARD_REGISTRY_USER and \
