@@ -106,16 +106,17 @@ impl World {
     /// The version of its contract that new plugins are written for. The SDKs name it, too: a test holds them to it.
     pub const fn version(self) -> &'static str {
         match self {
-            World::Flow | World::Scorer | World::Crm | World::Dialer | World::Inspector => "0.1.0",
+            World::Flow => "0.2.0",
+            World::Scorer | World::Crm | World::Dialer | World::Inspector => "0.1.0",
         }
     }
 
-    /// As a manifest has it: `cordboard:flow@0.1.0`.
+    /// As a manifest has it: `cordboard:flow@0.2.0`.
     pub fn contract(self) -> String {
         format!("cordboard:{}@{}", self.name(), self.version())
     }
 
-    /// The folder of its contract: `wit/flow/0.1.0`.
+    /// The folder of its contract: `wit/flow/0.2.0`.
     pub(crate) fn wit(self) -> String {
         format!("wit/{}/{}", self.name(), self.version())
     }

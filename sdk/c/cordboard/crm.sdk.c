@@ -17,7 +17,7 @@ void cb_profile_name(cb_profile *profile, const char *name) {
 void cb_profile_field(cb_profile *profile, const char *name, const char *value) {
   cordboard_crm_types_list_field_t *fields = &profile->found.fields;
   if (fields->len == MAX_FIELDS) return;
-  fields->ptr = realloc(fields->ptr, (fields->len + 1) * sizeof *fields->ptr);
+  fields->ptr = cb_memory(fields->ptr, (fields->len + 1) * sizeof *fields->ptr);
   fields->ptr[fields->len].name = cb_copy_of(name);
   fields->ptr[fields->len++].value = cb_copy_of(value);
 }
@@ -47,7 +47,7 @@ bool exports_cordboard_crm_guest_lookup(exports_cordboard_crm_guest_key_t *key, 
 }
 
 char *cb_url_encode(const char *text) {
-  char *encoded = malloc(3 * strlen(text) + 1), *at = encoded;
+  char *encoded = cb_memory(NULL, 3 * strlen(text) + 1), *at = encoded;
   for (const unsigned char *byte = (const unsigned char *)text; *byte; byte++) {
     bool plain = (*byte >= '0' && *byte <= '9') || (*byte >= 'a' && *byte <= 'z') || (*byte >= 'A' && *byte <= 'Z');
     if (plain || strchr("-._~", *byte)) *at++ = (char)*byte;
@@ -57,8 +57,10 @@ char *cb_url_encode(const char *text) {
   return encoded;
 }
 
-static const char *refused(const wasi_http_types_error_code_t *code) {
-  switch (code->tag) {
+static const char *refused(wasi_http_types_error_code_t *code) {
+  uint8_t tag = code->tag;
+  wasi_http_types_error_code_free(code);
+  switch (tag) {
     case WASI_HTTP_TYPES_ERROR_CODE_HTTP_REQUEST_DENIED:
     case WASI_HTTP_TYPES_ERROR_CODE_DESTINATION_IP_PROHIBITED:
       return "the back-end's place is not wanted by the manifest or not granted";
@@ -100,7 +102,7 @@ static const char *read_body(wasi_http_types_own_incoming_response_t from, wasi_
         wasi_io_streams_stream_error_free(&error);
         break;
       }
-      response->body = realloc(response->body, response->length + chunk.len + 1);
+      response->body = cb_memory(response->body, response->length + chunk.len + 1);
       memcpy(response->body + response->length, chunk.ptr, chunk.len);
       response->length += chunk.len;
       response->body[response->length] = 0;
@@ -149,7 +151,7 @@ static const char *exchange(wasi_http_types_own_outgoing_request_t request, uint
 }
 
 const char *cb_http_get(const char *url, uint32_t within_ms, cb_response *response) {
-  *response = (cb_response){0, calloc(1, 1), 0};
+  *response = (cb_response){0, cb_string(cb_text_of("")), 0};
   bool tls = strncmp(url, "https://", 8) == 0;
   if (!tls && strncmp(url, "http://", 7) != 0) return "the URL is none of http or https";
   const char *host = url + (tls ? 8 : 7), *path = host + strcspn(host, "/?#");
@@ -159,7 +161,9 @@ const char *cb_http_get(const char *url, uint32_t within_ms, cb_response *respon
   wasi_http_types_field_name_t name = cb_text_of("accept");
   wasi_http_types_field_value_t value = {(uint8_t *)"application/json", 16};
   wasi_http_types_header_error_t bad;
-  wasi_http_types_method_fields_append(wasi_http_types_borrow_fields(headers), &name, &value, &bad);
+  if (!wasi_http_types_method_fields_append(wasi_http_types_borrow_fields(headers), &name, &value, &bad)) {
+    wasi_http_types_header_error_free(&bad);
+  }
   wasi_http_types_own_outgoing_request_t request = wasi_http_types_constructor_outgoing_request(headers);
   wasi_http_types_borrow_outgoing_request_t held = wasi_http_types_borrow_outgoing_request(request);
   wasi_http_types_scheme_t scheme = {.tag = tls ? WASI_HTTP_TYPES_SCHEME_HTTPS : WASI_HTTP_TYPES_SCHEME_HTTP};
@@ -211,7 +215,7 @@ static char *string(const char **from) {
   static const char escapes[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
   if (**from != '"') return NULL;
   const char *at = *from + 1;
-  char *text = malloc(strlen(at) + 1), *to = text;
+  char *text = cb_memory(NULL, strlen(at) + 1), *to = text;
   for (; *at && *at != '"'; at++) {
     if (*at != '\\') {
       *to++ = *at;
@@ -273,7 +277,7 @@ bool cb_json_members(const char *json, void (*each)(void *context, const char *n
       at = skip(at);
     } else {
       size_t length = strcspn(at, ",} \t\r\n");
-      if (*at == '-' || (*at >= '0' && *at <= '9')) value = strndup(at, length);
+      if (*at == '-' || (*at >= '0' && *at <= '9')) value = cb_string((cb_str){(uint8_t *)at, length});
       at += length;
     }
     if (value) each(context, name, value);

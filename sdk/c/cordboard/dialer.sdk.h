@@ -11,7 +11,7 @@
 
 /// A list with one text, to be returned.
 static inline dialer_list_string_t cb_list_of(const char *text) {
-  cb_str *one = malloc(sizeof *one);
+  cb_str *one = cb_memory(NULL, sizeof *one);
   *one = cb_copy_of(text);
   return (dialer_list_string_t){one, 1};
 }

@@ -3,22 +3,34 @@
 #define METHOD(name) cordboard_flow_conversation_method_contact_##name
 #define CASE(type, name) CORDBOARD_FLOW_TYPES_##type##_##name
 
-static const char *optional(cb_option_str text) {
-  return text.is_some ? cb_string(text.val) : NULL;
+static char *optional(cb_option_str text) {
+  return text.is_some ? cb_taken(text.val) : NULL;
+}
+
+// Notes a text that the host gave with an error, and frees it.
+static void note(cb_contact *contact, cb_str text) {
+  char *why = cb_taken(text);
+  cb_format(contact->error, sizeof contact->error, "%s", why);
+  free(why);
+}
+
+static cb_status refused(cb_contact *contact, const char *why) {
+  cb_format(contact->error, sizeof contact->error, "%s", why);
+  return CB_INVALID;
 }
 
 static cb_status failed(cb_contact *contact, const cordboard_flow_types_contact_error_t *error) {
-  contact->error = "";
+  *contact->error = 0;
   switch (error->tag) {
     case CASE(CONTACT_ERROR, ENDED): return CB_ENDED;
     case CASE(CONTACT_ERROR, TAKEN_OVER): return CB_TAKEN_OVER;
     case CASE(CONTACT_ERROR, INTERRUPTED):
       if (error->val.interrupted.tag == CASE(INTERRUPTION, CONNECTED)) return CB_CONNECTED;
-      contact->error = cb_string(error->val.interrupted.val.other);
+      note(contact, error->val.interrupted.val.other);
       return CB_OTHER;
   }
   // The others carry a text, all at the same place.
-  contact->error = cb_string(error->val.other);
+  note(contact, error->val.other);
   switch (error->tag) {
     case CASE(CONTACT_ERROR, INVALID): return CB_INVALID;
     case CASE(CONTACT_ERROR, NOT_NOW): return CB_NOT_NOW;
@@ -75,19 +87,25 @@ cb_status cb_redirect(cb_contact *contact, const char *target) {
   DO(redirect, &to);
 }
 
-const char *cb_origin_number(cb_contact *contact) {
+static char *number_of(cordboard_flow_types_address_t *address) {
+  char *number = optional(address->number);
+  address->number.is_some = false;
+  cordboard_flow_types_address_free(address);
+  return number;
+}
+char *cb_origin_number(cb_contact *contact) {
   cordboard_flow_types_address_t address;
   METHOD(origin)(contact->handle, &address);
-  return optional(address.number);
+  return number_of(&address);
 }
-const char *cb_dialled_number(cb_contact *contact) {
+char *cb_dialled_number(cb_contact *contact) {
   cordboard_flow_types_address_t address;
   METHOD(dialled)(contact->handle, &address);
-  return optional(address.number);
+  return number_of(&address);
 }
-const char *cb_get(cb_contact *contact, const char *name) {
+char *cb_get(cb_contact *contact, const char *name) {
   cb_str of = cb_text_of(name), value;
-  return METHOD(attribute)(contact->handle, &of, &value) ? cb_string(value) : NULL;
+  return METHOD(attribute)(contact->handle, &of, &value) ? cb_taken(value) : NULL;
 }
 cb_status cb_set(cb_contact *contact, const char *name, const char *value) {
   cb_str of = cb_text_of(name), to = cb_text_of(value);
@@ -104,10 +122,7 @@ static cb_status ask(cb_contact *contact, const cb_question *question, const cha
   cb_part parts[MAX_PARTS + 1];
   size_t count = 0, said = 0;
   for (const cb_choice *one = question->choices; one && one->id; one++, count++) {
-    if (count == MAX_CHOICES) {
-      contact->error = "more than 32 choices";
-      return CB_INVALID;
-    }
+    if (count == MAX_CHOICES) return refused(contact, "more than 32 choices");
     size_t spoken = 0;
     for (; spoken < MAX_WORDS && one->words[spoken]; spoken++) words[count][spoken] = cb_text_of(one->words[spoken]);
     choices[count] = (cordboard_flow_types_choice_t){
@@ -117,10 +132,7 @@ static cb_status ask(cb_contact *contact, const cb_question *question, const cha
     };
   }
   if (before) parts[said++] = cb_text(before);
-  if (question->prompt.len > MAX_PARTS) {
-    contact->error = "more than 64 parts of a prompt";
-    return CB_INVALID;
-  }
+  if (question->prompt.len > MAX_PARTS) return refused(contact, "more than 64 parts of a prompt");
   memcpy(parts + said, question->prompt.ptr, question->prompt.len * sizeof(cb_part));
   cordboard_flow_types_question_t asked = {
       .id = cb_text_of(question->id),
@@ -136,7 +148,7 @@ static cb_status ask(cb_contact *contact, const cb_question *question, const cha
   cordboard_flow_types_answer_t answer;
   cordboard_flow_types_contact_error_t error;
   if (!METHOD(ask)(contact->handle, &asked, &answer, &error)) return failed(contact, &error);
-  *reply = (cb_reply){answer.tag, answer.tag == CASE(ANSWER, SILENCE) ? NULL : cb_string(answer.val.choice)};
+  *reply = (cb_reply){answer.tag, answer.tag == CASE(ANSWER, SILENCE) ? NULL : cb_taken(answer.val.choice)};
   return CB_OK;
 }
 
@@ -144,7 +156,7 @@ cb_status cb_ask(cb_contact *contact, const cb_question *question, cb_reply *rep
   return ask(contact, question, NULL, false, reply);
 }
 
-cb_status cb_insist(cb_contact *contact, const cb_question *question, int times, const char **answer) {
+cb_status cb_insist(cb_contact *contact, const cb_question *question, int times, char **answer) {
   const char *before = NULL;
   bool afresh = false;
   *answer = NULL;
@@ -156,6 +168,7 @@ cb_status cb_insist(cb_contact *contact, const cb_question *question, int times,
       case CASE(ANSWER, DIGITS): *answer = reply.value; return CB_OK;
       case CASE(ANSWER, SILENCE): before = "Are you still there?"; break;
       default:
+        free(reply.value);
         // Whoever is lost starts afresh: what else was typed meant something else.
         before = "Sorry, I did not understand that.";
         afresh = true;
@@ -173,16 +186,22 @@ cb_status cb_lookup(cb_contact *contact, const char *directory, const char *kind
   if (METHOD(lookup)(contact->handle, &key, within_ms, &answer, &error)) {
     if (!answer.is_some) return CB_OK;
     *found = true;
-    *profile = (cb_profile){cb_string(answer.val.id), optional(answer.val.display_name), answer.val.fields};
+    cordboard_flow_types_list_attribute_t fields = answer.val.fields;
+    *profile = (cb_profile){cb_taken(answer.val.id), optional(answer.val.display_name), NULL, fields.len};
+    if (fields.len) profile->fields = cb_memory(NULL, fields.len * sizeof *profile->fields);
+    for (size_t at = 0; at < fields.len; at++) {
+      profile->fields[at] = (cb_field_of){cb_taken(fields.ptr[at].name), cb_taken(fields.ptr[at].value)};
+    }
+    if (fields.len) free(fields.ptr);
     return CB_OK;
   }
-  contact->error = "";
+  *contact->error = 0;
   switch (error.tag) {
     case CASE(LOOKUP_ERROR, TIMEOUT): return CB_TIMEOUT;
     case CASE(LOOKUP_ERROR, BUSY): return CB_BUSY;
     case CASE(LOOKUP_ERROR, ENDED): return CB_ENDED;
   }
-  contact->error = cb_string(error.val.other);
+  note(contact, error.val.other);
   switch (error.tag) {
     case CASE(LOOKUP_ERROR, UNAVAILABLE): return CB_UNAVAILABLE;
     case CASE(LOOKUP_ERROR, UNSUPPORTED): return CB_UNSUPPORTED;
@@ -192,10 +211,20 @@ cb_status cb_lookup(cb_contact *contact, const char *directory, const char *kind
 }
 
 const char *cb_field(const cb_profile *profile, const char *name) {
-  for (size_t at = 0; at < profile->fields.len; at++) {
-    if (cb_is(profile->fields.ptr[at].name, name)) return cb_string(profile->fields.ptr[at].value);
+  for (size_t at = 0; at < profile->field_count; at++) {
+    if (strcmp(profile->fields[at].name, name) == 0) return profile->fields[at].value;
   }
   return NULL;
+}
+void cb_profile_free(cb_profile *profile) {
+  for (size_t at = 0; at < profile->field_count; at++) {
+    free(profile->fields[at].name);
+    free(profile->fields[at].value);
+  }
+  free(profile->fields);
+  free(profile->id);
+  free(profile->display_name);
+  *profile = (cb_profile){0};
 }
 bool cb_field_money(const cb_profile *profile, const char *name, const char *currency, cb_part *part) {
   const char *text = cb_field(profile, name), *of = cb_field(profile, "currency");
@@ -214,20 +243,111 @@ bool cb_field_date(const cb_profile *profile, const char *name, cb_part *part) {
   return true;
 }
 
+#define MAX_HEADERS 32
+#define MAX_WANTS 16
+
+static cb_status fetch_failed(cb_contact *contact, const cordboard_flow_types_fetch_error_t *error) {
+  *contact->error = 0;
+  switch (error->tag) {
+    case CASE(FETCH_ERROR, TIMEOUT): return CB_TIMEOUT;
+    case CASE(FETCH_ERROR, BUSY): return CB_BUSY;
+    case CASE(FETCH_ERROR, NOT_GRANTED): return CB_NOT_GRANTED;
+    case CASE(FETCH_ERROR, TOO_LARGE): return CB_TOO_LARGE;
+    case CASE(FETCH_ERROR, UNKNOWN_OUTCOME): return CB_UNKNOWN_OUTCOME;
+    case CASE(FETCH_ERROR, ENDED): return CB_ENDED;
+  }
+  note(contact, error->val.other);
+  switch (error->tag) {
+    case CASE(FETCH_ERROR, UNAVAILABLE): return CB_UNAVAILABLE;
+    case CASE(FETCH_ERROR, INVALID): return CB_INVALID;
+  }
+  return CB_OTHER;
+}
+
+static cordboard_flow_types_method_t method_of(const char *name) {
+  static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+  for (uint8_t at = 0; at < sizeof names / sizeof *names; at++) {
+    if (strcmp(names[at], name) == 0) return (cordboard_flow_types_method_t){.tag = at};
+  }
+  return (cordboard_flow_types_method_t){.tag = CASE(METHOD, OTHER), .val.other = cb_text_of(name)};
+}
+
+cb_status cb_fetch(cb_contact *contact, const cb_request *request, cb_response *response) {
+  cordboard_flow_types_request_header_t headers[MAX_HEADERS];
+  cb_str wants[MAX_WANTS];
+  size_t count = 0, wanted = 0;
+  *response = (cb_response){0};
+  for (const cb_header *one = request->headers; one && one->name; one++) {
+    if (count == MAX_HEADERS) return refused(contact, "more than 32 headers");
+    cordboard_flow_types_request_header_t *header = &headers[count++];
+    header->name = cb_text_of(one->name);
+    if (one->config) {
+      header->value.tag = CASE(HEADER_VALUE, CONFIG);
+      header->value.val.config.prefix = cb_text_of(one->value);
+      header->value.val.config.key = cb_text_of(one->config);
+    } else {
+      header->value.tag = CASE(HEADER_VALUE, TEXT);
+      header->value.val.text = cb_text_of(one->value);
+    }
+  }
+  for (; request->wants && request->wants[wanted]; wanted++) {
+    if (wanted == MAX_WANTS) return refused(contact, "more than 16 wanted headers");
+    wants[wanted] = cb_text_of(request->wants[wanted]);
+  }
+  size_t length = request->body ? request->length ? request->length : strlen(request->body) : 0;
+  cordboard_flow_types_fetch_request_t sent = {
+      .method = method_of(request->method ? request->method : "GET"),
+      .url = cb_text_of(request->url),
+      .headers = {headers, count},
+      .body = {request->body != NULL, {(uint8_t *)request->body, length}},
+      .wanted_headers = {wants, wanted},
+  };
+  cordboard_flow_types_fetch_response_t got;
+  cordboard_flow_types_fetch_error_t error;
+  if (!METHOD(fetch)(contact->handle, &sent, request->within_ms ? request->within_ms : 3000, &got, &error)) {
+    return fetch_failed(contact, &error);
+  }
+  response->status = got.status;
+  response->length = got.body.len;
+  response->body = cb_taken((cb_str){got.body.ptr, got.body.len});
+  response->header_count = got.headers.len;
+  if (got.headers.len) response->headers = cb_memory(NULL, got.headers.len * sizeof *response->headers);
+  for (size_t at = 0; at < got.headers.len; at++) {
+    response->headers[at] = (cb_field_of){cb_taken(got.headers.ptr[at].name), cb_taken(got.headers.ptr[at].value)};
+  }
+  if (got.headers.len) free(got.headers.ptr);
+  return CB_OK;
+}
+const char *cb_header_of(const cb_response *response, const char *name) {
+  for (size_t at = 0; at < response->header_count; at++) {
+    if (strcmp(response->headers[at].name, name) == 0) return response->headers[at].value;
+  }
+  return NULL;
+}
+void cb_response_free(cb_response *response) {
+  for (size_t at = 0; at < response->header_count; at++) {
+    free(response->headers[at].name);
+    free(response->headers[at].value);
+  }
+  free(response->headers);
+  free(response->body);
+  *response = (cb_response){0};
+}
+
 static cb_status value_failed(cb_contact *contact, const cordboard_flow_types_value_error_t *error) {
-  contact->error = "";
+  *contact->error = 0;
   switch (error->tag) {
     case CASE(VALUE_ERROR, QUOTA): return CB_QUOTA;
     case CASE(VALUE_ERROR, NOT_GRANTED): return CB_NOT_GRANTED;
   }
-  contact->error = cb_string(error->val.other);
+  note(contact, error->val.other);
   switch (error->tag) {
     case CASE(VALUE_ERROR, UNAVAILABLE): return CB_UNAVAILABLE;
     case CASE(VALUE_ERROR, INVALID): return CB_INVALID;
   }
   return CB_OTHER;
 }
-cb_status cb_load(cb_contact *contact, const char *key, const char **value) {
+cb_status cb_load(cb_contact *contact, const char *key, char **value) {
   cb_str of = cb_text_of(key);
   cb_option_str found;
   cordboard_flow_types_value_error_t error;
@@ -274,19 +394,21 @@ void cb_leave(cb_place *place) {
 
 static const char *const NAMES[] = {
     "ok",      "ended", "taken over",  "connected",   "out of bounds", "not now",     "limit reached",
-    "timeout", "busy",  "unavailable", "unsupported", "quota",         "not granted", "failed",
+    "timeout", "busy",  "unavailable", "unsupported", "quota",         "not granted", "too large",
+    "outcome unknown",  "failed",
 };
 
 bool exports_cordboard_flow_guest_run(exports_cordboard_flow_guest_own_contact_t raw,
                                       exports_cordboard_flow_guest_end_reason_t *ret, flow_string_t *err) {
-  cb_contact contact = {cordboard_flow_conversation_borrow_contact(raw), ""};
+  static cb_contact contact;
+  contact.handle = cordboard_flow_conversation_borrow_contact(raw);
   cb_end end = {CASE(END_REASON, COMPLETED), NULL};
   cb_status status = cb_flow(&contact, &end);
   if (status == CB_ENDED) end = (cb_end){CASE(END_REASON, OTHER), "hung-up"};
   if (status == CB_TAKEN_OVER) end = (cb_end){CASE(END_REASON, OTHER), "taken-over"};
   if (status > CB_TAKEN_OVER) {
-    char text[256];
-    snprintf(text, sizeof text, "%s%s%s", NAMES[status], *contact.error ? ": " : "", contact.error);
+    char text[sizeof contact.error + 32];
+    cb_format(text, sizeof text, "%s%s%s", NAMES[status], *contact.error ? ": " : "", contact.error);
     *err = cb_copy_of(text);
   } else {
     ret->tag = end.tag;

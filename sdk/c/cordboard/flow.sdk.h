@@ -1,8 +1,12 @@
 // Flows: a conversation with one person, as straight-line code. Define `cb_flow`; it is the plugin.
 //
 // A call that waits, for a prompt to end or a key to be pressed, waits. Calls return a `cb_status`; `CB_TRY(call)` returns from
-// the function with one that isn't CB_OK. What calls give lives as long as the conversation, and is not freed: each conversation
-// has an instance of its own. Durations are in milliseconds. `flow.h` has the contract itself, and its documentation.
+// the function with one that isn't CB_OK. Durations are in milliseconds. Texts are of UTF-8; the host ends a flow that hands it
+// anything else. `flow.h` has the contract itself, and its documentation.
+//
+// Memory. What is passed stays the caller's. What is given as `char *` is the caller's to `free`, a profile and a response have
+// functions for it; what is given as `const char *` is not freed. Each conversation has an instance of its own, whose memory goes
+// with it: a flow may leave to that what it needs to its end, and frees what a loop goes through again and again.
 #ifndef CORDBOARD_FLOW_SDK_H
 #define CORDBOARD_FLOW_SDK_H
 
@@ -22,13 +26,16 @@ typedef enum cb_status {
   CB_INVALID,
   CB_NOT_NOW,
   CB_LIMIT,
-  // Of look-ups and stored values.
+  // Of look-ups, requests and stored values.
   CB_TIMEOUT,
   CB_BUSY,
   CB_UNAVAILABLE,
   CB_UNSUPPORTED,
   CB_QUOTA,
   CB_NOT_GRANTED,
+  CB_TOO_LARGE,
+  /// A request that acts was sent, and whether it was done is unknown. So it is with CB_TIMEOUT and CB_TOO_LARGE.
+  CB_UNKNOWN_OUTCOME,
   CB_OTHER,
 } cb_status;
 
@@ -42,8 +49,8 @@ typedef enum cb_status {
 /// The conversation with one person.
 typedef struct cb_contact {
   cordboard_flow_conversation_borrow_contact_t handle;
-  /// What the host said to the latest call that failed, for the log.
-  const char *error;
+  /// What the host said to the latest call that failed, for the log; at most 255 bytes of it.
+  char error[256];
 } cb_contact;
 
 /// How a flow ends.
@@ -87,11 +94,11 @@ cb_status cb_redirect(cb_contact *contact, const char *target);
 cb_status cb_pause(cb_contact *contact, uint32_t ms);
 
 /// Who the contact comes from: a telephone number, or NULL.
-const char *cb_origin_number(cb_contact *contact);
+char *cb_origin_number(cb_contact *contact);
 /// What the person dialled, or NULL.
-const char *cb_dialled_number(cb_contact *contact);
+char *cb_dialled_number(cb_contact *contact);
 /// A named value kept with the contact, or NULL.
-const char *cb_get(cb_contact *contact, const char *name);
+char *cb_get(cb_contact *contact, const char *name);
 cb_status cb_set(cb_contact *contact, const char *name, const char *value);
 
 /// Something that can be chosen.
@@ -125,34 +132,83 @@ typedef struct cb_question {
 typedef struct cb_reply {
   /// CORDBOARD_FLOW_TYPES_ANSWER_...
   uint8_t tag;
-  const char *value;
+  char *value;
 } cb_reply;
 
 /// Asks once and waits for an answer.
 cb_status cb_ask(cb_contact *contact, const cb_question *question, cb_reply *reply);
 /// Asks up to `times` until the answer is a choice (its id) or digits; NULL: there was no such answer.
-cb_status cb_insist(cb_contact *contact, const cb_question *question, int times, const char **answer);
+cb_status cb_insist(cb_contact *contact, const cb_question *question, int times, char **answer);
+
+/// A name with its value.
+typedef struct cb_field_of {
+  char *name, *value;
+} cb_field_of;
 
 /// What a directory knows of a person.
 typedef struct cb_profile {
-  const char *id;
+  char *id;
   /// Or NULL.
-  const char *display_name;
-  cordboard_flow_types_list_attribute_t fields;
+  char *display_name;
+  cb_field_of *fields;
+  size_t field_count;
 } cb_profile;
 
 /// Asks a directory (NULL: the tenant's default) who the person is. `found` is false where the person is unknown.
 cb_status cb_lookup(cb_contact *contact, const char *directory, const char *kind, const char *value, uint32_t within_ms,
                     bool *found, cb_profile *profile);
-/// A field of a profile, or NULL.
+/// Frees what a profile holds.
+void cb_profile_free(cb_profile *profile);
+/// A field of a profile, or NULL. It lives as long as the profile, and so do the next two.
 const char *cb_field(const cb_profile *profile, const char *name);
 /// A field that holds an amount in minor units, in the currency of the field `currency` or in `currency`.
 bool cb_field_money(const cb_profile *profile, const char *name, const char *currency, cb_part *part);
 /// A field that holds a date, as `2026-12-24`.
 bool cb_field_date(const cb_profile *profile, const char *name, cb_part *part);
 
+/// A header of a request, in a list with one without a name at its end.
+typedef struct cb_header {
+  const char *name;
+  /// With `config`: what stands before its value, or NULL.
+  const char *value;
+  /// A key of the configuration, whose value is sent and written down nowhere. `authorization` and `cookie` are always so.
+  const char *config;
+} cb_header;
+
+/// A request to a back-end. All of it is in the contact's journal, but for values of the configuration.
+typedef struct cb_request {
+  const char *url;
+  /// GET if nothing is said.
+  const char *method;
+  const cb_header *headers;
+  /// Or NULL; of `length` bytes, or up to a zero where that is 0.
+  const char *body;
+  size_t length;
+  /// The headers of the response to be kept, in lower case, with NULL at their end.
+  const char *const *wants;
+  /// How long the whole response may take: 3,000 if nothing is said.
+  uint32_t within_ms;
+} cb_request;
+
+/// What a back-end answered: a status of 404 or 500 is a response, and CB_OK.
+typedef struct cb_response {
+  int status;
+  /// With a zero after its `length` bytes.
+  char *body;
+  size_t length;
+  cb_field_of *headers;
+  size_t header_count;
+} cb_response;
+
+/// Sends a request, where the manifest wants and the operator grants, and waits for the response. Redirects are not followed.
+cb_status cb_fetch(cb_contact *contact, const cb_request *request, cb_response *response);
+/// A header of a response that was wanted, by its name in lower case; NULL if there is none.
+const char *cb_header_of(const cb_response *response, const char *name);
+/// Frees what a response holds.
+void cb_response_free(cb_response *response);
+
 /// Reads a value that this plugin stored for the tenant; NULL if there is none.
-cb_status cb_load(cb_contact *contact, const char *key, const char **value);
+cb_status cb_load(cb_contact *contact, const char *key, char **value);
 /// Stores a value for the tenant, or removes it (NULL).
 cb_status cb_store(cb_contact *contact, const char *key, const char *value);
 
@@ -167,7 +223,8 @@ typedef struct cb_place {
 
 /// Takes a place in a queue; higher priority is served first. It doesn't answer by itself.
 cb_status cb_enqueue(cb_contact *contact, const char *queue, int priority, cb_place *place);
-/// Waits for an agent. `status->tag`: CORDBOARD_FLOW_TYPES_WAIT_STATUS_... The time bounds the waiting, not the talk.
+/// Waits for an agent. `status->tag`: CORDBOARD_FLOW_TYPES_WAIT_STATUS_... The time bounds the waiting, not the talk. What the
+/// status holds is freed with `cordboard_flow_types_wait_status_free`.
 cb_status cb_wait(cb_place *place, uint32_t ms, cordboard_flow_types_wait_status_t *status);
 /// Says something meanwhile. That an agent answers is CB_OK: the next wait returns after the talk.
 cb_status cb_say_waiting(cb_place *place, const char *text);

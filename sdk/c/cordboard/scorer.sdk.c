@@ -37,7 +37,7 @@ int cb_skill_columns(cb_columns *columns, int most, int needed[], int has[]) {
   for (size_t at = 0; at < columns->offered_contact->len && count < most; at++) {
     char *name = cb_string(columns->offered_contact->ptr[at]);
     if (strncmp(name, "needs:", 6) == 0) {
-      char *skill = malloc(strlen(name) + 1);
+      char *skill = cb_memory(NULL, strlen(name) + 1);
       strcpy(skill, "skill:");
       strcat(skill, name + 6);
       has[count] = cb_agent_column(columns, skill);
@@ -56,9 +56,15 @@ void cb_parts(cb_columns *columns, int count, const char *const names[]) {
 }
 
 static scorer_list_string_t list(const cb_str *texts, size_t count) {
-  cb_str *copy = malloc((count ? count : 1) * sizeof *copy);
-  memcpy(copy, texts, count * sizeof *copy);
+  cb_str *copy = cb_zeroed(count * sizeof *copy);
+  if (count) memcpy(copy, texts, count * sizeof *copy);
   return (scorer_list_string_t){copy, count};
+}
+
+static void free_all(cb_columns *columns) {
+  for (size_t at = 0; at < columns->contacts; at++) free(columns->contact[at].ptr);
+  for (size_t at = 0; at < columns->agents; at++) free(columns->agent[at].ptr);
+  for (size_t at = 0; at < columns->part_count; at++) free(columns->parts[at].ptr);
 }
 
 bool exports_cordboard_scorer_guest_configure(exports_cordboard_scorer_guest_columns_t *offered,
@@ -71,6 +77,8 @@ bool exports_cordboard_scorer_guest_configure(exports_cordboard_scorer_guest_col
     bool missing = strncmp(wrong, "missing ", 8) == 0;
     err->tag = missing ? CORDBOARD_SCORER_TYPES_CONFIGURE_ERROR_MISSING : CORDBOARD_SCORER_TYPES_CONFIGURE_ERROR_INVALID;
     err->val.invalid = cb_copy_of(missing ? wrong + 8 : wrong);
+    free_all(&columns);
+    exports_cordboard_scorer_guest_columns_free(offered);
     return false;
   }
   contact_width = columns.contacts;
@@ -80,6 +88,7 @@ bool exports_cordboard_scorer_guest_configure(exports_cordboard_scorer_guest_col
   ret->contact = list(columns.contact, columns.contacts);
   ret->agent = list(columns.agent, columns.agents);
   ret->parts = list(columns.parts, columns.part_count);
+  exports_cordboard_scorer_guest_columns_free(offered);
   return true;
 }
 
@@ -89,13 +98,15 @@ bool exports_cordboard_scorer_guest_score(scorer_list_f32_t *contact, scorer_lis
   if (!configured || contact->len != contact_width || agent_width == 0 || agents->len % agent_width != 0) {
     err->tag = CORDBOARD_SCORER_TYPES_SCORE_ERROR_INVALID;
     err->val.invalid = cb_copy_of("the numbers don't fit the columns");
+    scorer_list_f32_free(contact);
+    scorer_list_f32_free(agents);
     return false;
   }
   size_t count = agents->len / agent_width;
-  ret->rows.ptr = calloc(count ? count : 1, sizeof *ret->rows.ptr);
+  ret->rows.ptr = cb_zeroed(count * sizeof *ret->rows.ptr);
   ret->rows.len = count;
   ret->parts.len = with_parts ? count * part_count : 0;
-  ret->parts.ptr = calloc(ret->parts.len ? ret->parts.len : 1, sizeof *ret->parts.ptr);
+  ret->parts.ptr = cb_zeroed(ret->parts.len * sizeof *ret->parts.ptr);
   for (size_t at = 0; at < count; at++) {
     float score = 0, parts[MAX_PARTS] = {0};
     bool may = cb_score(contact->ptr, agents->ptr + at * agent_width, &score, parts);
@@ -104,7 +115,7 @@ bool exports_cordboard_scorer_guest_score(scorer_list_f32_t *contact, scorer_lis
     if (with_parts) memcpy(ret->parts.ptr + at * part_count, parts, part_count * sizeof *parts);
   }
   // What the host handed over was ours to free.
-  free(contact->ptr);
-  free(agents->ptr);
+  scorer_list_f32_free(contact);
+  scorer_list_f32_free(agents);
   return true;
 }

@@ -13,6 +13,11 @@ export declare class TakenOver extends FlowError {}
 export declare class Connected extends FlowError {}
 /** A directory gave no answer. */
 export declare class LookupFailed extends FlowError {}
+/** A back-end gave no response: `timeout`, `busy`, `not-granted`, `too-large`, `unknown-outcome`, `unavailable`, `other`. */
+export declare class FetchFailed extends FlowError {
+  /** Whether a request that acts may have been done all the same. False: it was not sent. */
+  readonly mayBeDone: boolean;
+}
 /** A stored value could not be read or kept. */
 export declare class ValueFailed extends FlowError {}
 
@@ -85,6 +90,43 @@ export interface Profile {
   day(name: string): Piece | undefined;
 }
 
+/** A header's value that is written down nowhere. */
+export interface ConfigValue {
+  readonly tag: "config";
+  readonly val: { readonly prefix: string; readonly key: string };
+}
+/** A header's value: `prefix`, and what the operator set for a key of the configuration. */
+export declare function fromConfig(key: string, prefix?: string): ConfigValue;
+
+/** A request to a back-end. All of it is in the contact's journal, but for values of the configuration. */
+export interface FetchOptions {
+  /** `GET` if nothing is said. */
+  method?: string;
+  /** `authorization` and `cookie` are always of the configuration. */
+  headers?: Readonly<Record<string, string | ConfigValue>>;
+  body?: string | Uint8Array;
+  /** A body that is made JSON. */
+  json?: unknown;
+  /** The headers of the response to be kept. */
+  wants?: readonly string[];
+  /** How many seconds the whole response may take: 0.1 to 60, 3 if nothing is said. */
+  within?: number;
+}
+
+/** What a back-end answered: a status of 404 or 500 is a response, no error. */
+export interface FetchResponse {
+  readonly status: number;
+  /** Whether the status is one of success, 200 to 299. */
+  readonly ok: boolean;
+  /** Those that were wanted, in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** The body as text; what is no UTF-8 is replaced. */
+  readonly text: string;
+  /** The body as JSON. Throws a `SyntaxError` if it is none. */
+  json(): unknown;
+}
+
 /** How waiting ended. */
 export type Waited =
   | { kind: "still-waiting"; position: number; waiting: number; estimate?: number; waited: number }
@@ -138,6 +180,11 @@ export declare class Contact {
   pause(seconds: number): void;
   /** Asks a directory who the person is: `lookup("phone", number)`. Undefined: the person is unknown. */
   lookup(kind: string, value: string, options?: { directory?: string; within?: number }): Profile | undefined;
+  /**
+   * Sends a request to a back-end, where the manifest wants and the operator grants, and waits for the response:
+   * `fetch("https://shop.example/hours")`. Redirects are not followed. Throws `FetchFailed` when there is no response.
+   */
+  fetch(url: string, options?: FetchOptions): FetchResponse;
   /** Reads a value that this plugin stored for the tenant. */
   load(key: string): string | undefined;
   /** Stores a value for the tenant, or removes it: it is durable when this returns. */

@@ -4,6 +4,7 @@
 // thrown as `Ended` from whatever call it is, and is an end like any other: catch it only to tidy up.
 
 import { log } from "./common.js";
+import { fromUtf8, utf8 } from "./utf8.js";
 
 /** Why a call could not be done. One that nobody catches hands the person over to the safe flow. */
 export class FlowError extends Error {
@@ -17,6 +18,11 @@ export class Ended extends FlowError {}
 export class TakenOver extends FlowError {}
 export class Connected extends FlowError {}
 export class LookupFailed extends FlowError {}
+export class FetchFailed extends FlowError {
+  get mayBeDone() {
+    return !["busy", "not-granted", "unavailable"].includes(this.code);
+  }
+}
 export class ValueFailed extends FlowError {}
 
 function raised(kind, error) {
@@ -96,6 +102,52 @@ function question(asked, before = [], afresh = false) {
     keyTimeoutMs: ms(asked.betweenKeys ?? 3),
     typeAhead: { tag: asked.afresh || afresh ? "flush" : "keep" },
     secret: asked.secret ?? false,
+  };
+}
+
+/** A header's value: `prefix`, and what the operator set for a key of the configuration. */
+export const fromConfig = (key, prefix = "") => ({ tag: "config", val: { prefix: word(prefix, "prefix"), key: word(key, "key") } });
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
+function request(url, { method = "GET", headers = {}, body, json, wants = [] }) {
+  if (typeof wants === "string") throw new TypeError('wants is several names, e.g. ["location"]');
+  const lines = Object.entries(headers);
+  if (json !== undefined) {
+    if (body !== undefined) throw new TypeError("a request has `body` or `json`, not both");
+    body = JSON.stringify(json);
+    if (!lines.some(([name]) => name.toLowerCase() === "content-type")) lines.push(["content-type", "application/json"]);
+  }
+  if (!(body === undefined || typeof body === "string" || body instanceof Uint8Array)) {
+    throw new TypeError("a body is a text or a Uint8Array");
+  }
+  const known = METHODS.includes(word(method, "method"));
+  return {
+    method: known ? { tag: method.toLowerCase() } : { tag: "other", val: method },
+    url: word(url, "url"),
+    headers: lines.map(([name, value]) => ({
+      name,
+      value: value?.tag === "config" ? value : { tag: "text", val: word(value, name) },
+    })),
+    body: body === undefined ? null : typeof body === "string" ? utf8(body) : body,
+    wantedHeaders: [...wants],
+  };
+}
+
+function response({ status, headers, body }) {
+  const bytes = Uint8Array.from(body);
+  let text;
+  return {
+    status,
+    ok: status >= 200 && status < 300,
+    headers: Object.fromEntries(headers.map(({ name, value }) => [name, value])),
+    body: bytes,
+    get text() {
+      return (text ??= fromUtf8(bytes));
+    },
+    json() {
+      return JSON.parse(this.text);
+    },
   };
 }
 
@@ -250,6 +302,10 @@ export class Contact {
   lookup(kind, value, { directory, within = 1.5 } = {}) {
     const key = { directory: directory ?? null, kind: word(kind, "kind"), value: word(value, "value") };
     return profile(this.#do((raw) => raw.lookup(key, ms(within)), LookupFailed));
+  }
+  fetch(url, { within = 3, ...options } = {}) {
+    const sent = request(url, options);
+    return response(this.#do((raw) => raw.fetch(sent, ms(within)), FetchFailed));
   }
   load(key) {
     return this.#do((raw) => raw.load(word(key, "key")), ValueFailed) ?? undefined;

@@ -4,6 +4,7 @@ import { subscribeDuration } from "wasi:clocks/monotonic-clock@0.2.12";
 import { handle } from "wasi:http/outgoing-handler@0.2.12";
 import { Fields, OutgoingBody, OutgoingRequest, RequestOptions } from "wasi:http/types@0.2.12";
 import { poll } from "wasi:io/poll@0.2.12";
+import { fromUtf8, utf8 } from "./utf8.js";
 
 const MAX_BODY_BYTES = 1 << 20;
 const late = () => new HttpError("timed-out", "no answer from the back-end in time");
@@ -101,17 +102,4 @@ function answer(got, deadline) {
   }
   const text = fromUtf8(body);
   return { status, text, json: () => JSON.parse(text) };
-}
-
-// The engine has no TextEncoder and no TextDecoder.
-const utf8 = (text) => Uint8Array.from(unescape(encodeURIComponent(text)), (c) => c.charCodeAt(0));
-
-function fromUtf8(bytes) {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.slice(at, at + 4096));
-  try {
-    return decodeURIComponent(escape(text));
-  } catch {
-    throw new HttpError("failed", "the back-end's answer is no UTF-8");
-  }
 }

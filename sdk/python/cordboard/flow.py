@@ -16,6 +16,7 @@ any other: catch it only to tidy up.
 
 from __future__ import annotations
 
+import json as _json
 import traceback
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -66,6 +67,20 @@ class LookupFailed(FlowError):
         self.code = code
 
 
+class FetchFailed(FlowError):
+    """A back-end gave no response. `code` is `timeout`, `busy`, `not-granted`, `too-large`, `unknown-outcome`, `unavailable` or
+    `other`."""
+
+    def __init__(self, code: str, text: str = ""):
+        super().__init__(f"{code}: {text}" if text else code)
+        self.code = code
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether a request that acts may have been done all the same. False: it was not sent."""
+        return self.code not in ("busy", "not-granted", "unavailable")
+
+
 class ValueFailed(FlowError):
     """A stored value could not be read or kept. `code` is `quota`, `not-granted`, `unavailable`, `invalid` or `other`."""
 
@@ -77,13 +92,17 @@ class ValueFailed(FlowError):
 def _raised(error: Err) -> FlowError:
     value = error.value
     match value:
-        case wit.ContactError_Ended() | wit.LookupError_Ended():
+        case wit.ContactError_Ended() | wit.LookupError_Ended() | wit.FetchError_Ended():
             return Ended("the person is gone")
         case wit.ContactError_TakenOver():
             return TakenOver("a supervisor has taken over")
         case wit.ContactError_Interrupted(value=wit.Interruption_Connected()):
             return Connected("an agent has answered")
-        case wit.ContactError_Invalid(value=text) | wit.LookupError_Invalid(value=text):
+        case (
+            wit.ContactError_Invalid(value=text)
+            | wit.LookupError_Invalid(value=text)
+            | wit.FetchError_Invalid(value=text)
+        ):
             return Invalid(text)
         case wit.ContactError_NotNow(value=text):
             return NotNow(text)
@@ -94,6 +113,8 @@ def _raised(error: Err) -> FlowError:
     text = str(getattr(value, "value", ""))
     if kind == "LookupError":
         return LookupFailed(code, text)
+    if kind == "FetchError":
+        return FetchFailed(code, text)
     if kind == "ValueError":
         return ValueFailed(code, text)
     return FlowError(text)
@@ -302,6 +323,76 @@ class Profile:
             return date.fromisoformat(self.fields[name])
         except (KeyError, ValueError):
             return None
+
+
+# --- Requests to a back-end -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FromConfig:
+    """A header's value: `prefix`, and what the operator set for a key of the configuration. It is written down nowhere."""
+
+    key: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a back-end answered: a status of 404 or 500 is a response, no error. Headers are those that were wanted, in lower
+    case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is one of success, 200 to 299."""
+        return 200 <= self.status < 300
+
+    @property
+    def text(self) -> str:
+        """The body as text; what is no UTF-8 is replaced."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self):
+        """The body as JSON. `ValueError` if it is none."""
+        return _json.loads(self.body)
+
+
+_METHODS = {
+    "GET": wit.Method_Get,
+    "HEAD": wit.Method_Head,
+    "POST": wit.Method_Post,
+    "PUT": wit.Method_Put,
+    "PATCH": wit.Method_Patch,
+    "DELETE": wit.Method_Delete,
+}
+
+
+def _request(method: str, url: str, headers, body, json, wants) -> wit.FetchRequest:
+    lines = dict(headers)
+    if json is not None:
+        if body is not None:
+            raise TypeError("a request has `body` or `json`, not both")
+        body = _json.dumps(json)
+        if not any(name.lower() == "content-type" for name in lines):
+            lines["content-type"] = "application/json"
+    if isinstance(wants, str):
+        raise TypeError("`wants` is several names, e.g. [\"location\"]")
+
+    def value(given: str | FromConfig):
+        if isinstance(given, FromConfig):
+            return wit.HeaderValue_Config(wit.ConfigValue(given.prefix, given.key))
+        return wit.HeaderValue_Text(given)
+
+    return wit.FetchRequest(
+        method=_METHODS[method]() if method in _METHODS else wit.Method_Other(method),
+        url=url,
+        headers=[wit.RequestHeader(name, value(given)) for name, given in lines.items()],
+        body=body.encode() if isinstance(body, str) else body,
+        wanted_headers=list(wants),
+    )
 
 
 # --- Waiting for an agent ---------------------------------------------------------------------------------------------
@@ -537,6 +628,26 @@ class Contact:
         the directory gave no answer."""
         found = _call(self._raw.lookup, wit.LookupKey(directory, kind, value), _ms(within))
         return found and Profile(found.id, found.display_name, {one.name: one.value for one in found.fields})
+
+    def fetch(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str | FromConfig] = {},
+        body: str | bytes | None = None,
+        json=None,
+        wants: Sequence[str] = (),
+        within: timedelta = timedelta(seconds=3),
+    ) -> Response:
+        """Sends a request to a back-end, where the manifest wants and the operator grants, and waits for the response:
+        `fetch("https://shop.example/hours")`. Redirects are not followed. `FetchFailed` when there is no response.
+
+        `json`: a body that is made JSON. `wants`: the headers of the response to be kept. All of it is in the contact's journal,
+        but for headers with `FromConfig`, and `authorization` and `cookie` can't be said otherwise."""
+        request = _request(method, url, headers, body, json, wants)
+        got = _call(self._raw.fetch, request, _ms(within))
+        return Response(got.status, {one.name: one.value for one in got.headers}, bytes(got.body))
 
     def load(self, key: str) -> Optional[str]:
         """Reads a value that this plugin stored for the tenant, in this or any other contact."""

@@ -108,7 +108,8 @@ fn compare(facts: &Facts, manifest: &Manifest, whole_world: bool, findings: &mut
         _ => {}
     }
     let wants = |capability: &str| manifest.wants.iter().any(|want| want.capability == capability);
-    let sends = facts.imports.iter().any(|name| name.starts_with("wasi:http/outgoing-handler@"));
+    let fetches = facts.calls("fetch") && !facts.calls_everything();
+    let sends = fetches || facts.imports.iter().any(|name| name.starts_with("wasi:http/outgoing-handler@"));
     if sends && !wants("egress") {
         let text = "it can send requests, and its manifest wants no `egress`: every request will be refused; name the place \
                     in `wants`, or leave requests out";
@@ -211,6 +212,8 @@ mod tests {
         };
         assert!(texts(&sends, &crm(""))[0].contains("wants no `egress`"));
         assert_eq!(texts(&sends, &crm(r#"{"capability": "egress", "host": "*"}"#)), [""; 0]);
+        let fetches = Facts { calls: vec!["fetch".into(), "say".into()], ..facts() };
+        assert!(texts(&fetches, MANIFEST)[0].starts_with("warning: it can send requests"));
         let stores = Facts { calls: vec!["say".into(), "store".into()], ..facts() };
         assert!(texts(&stores, MANIFEST)[0].contains("`stored-values`"));
         let all = Facts { calls: (0..22).map(|n| format!("call-{n}")).chain(["store".into()]).collect(), ..facts() };

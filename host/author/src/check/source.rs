@@ -27,7 +27,7 @@ const CLOCKS: [&str; 15] = [
 ];
 const SLEEPS: [&str; 6] = ["thread::sleep(", "time.sleep(", "setTimeout(", " sleep(", "usleep(", "nanosleep("];
 /// Calls of the host by which time passes.
-const PASSES: [&str; 9] = ["pause", "say", "ask", "insist", "wait", "lookup", "answer", "load", "store"];
+const PASSES: [&str; 10] = ["pause", "say", "ask", "insist", "wait", "lookup", "fetch", "answer", "load", "store"];
 /// So far below its beginning a loop is read.
 const LOOP_LINES: usize = 8;
 const MAX_DEPTH: usize = 6;

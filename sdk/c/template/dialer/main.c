@@ -53,17 +53,17 @@ bool exports_cordboard_dialer_guest_propose(exports_cordboard_dialer_guest_figur
   (void)err;
   float by = pace(figures), free_agents = (float)figures->agents_ready + (by > 1 ? figures->agents_expected : 0);
   int64_t dial = (int64_t)(free_agents * by) - figures->ringing - figures->waiting;
-  size_t count = 0, most = leads->len ? leads->len : 1;
-  exports_cordboard_dialer_guest_lead_t **order = malloc(most * sizeof *order);
+  size_t count = 0;
+  exports_cordboard_dialer_guest_lead_t **order = cb_memory(NULL, leads->len * sizeof *order);
   for (size_t at = 0; at < leads->len; at++) {
     if (leads->ptr[at].attempts < max_attempts) order[count++] = &leads->ptr[at];
   }
   qsort(order, count, sizeof *order, compare);
   *ret = (exports_cordboard_dialer_guest_proposal_t){
       .dial = dial < 0 ? 0 : dial > figures->most ? figures->most : (uint32_t)dial,
-      .order = {malloc(most * sizeof(cb_str)), count},
+      .order = {cb_zeroed(count * sizeof(cb_str)), count},
       .again_ms = 2000,
-      .reasons = {malloc(sizeof(float)), 1},
+      .reasons = {cb_zeroed(sizeof(float)), 1},
   };
   ret->reasons.ptr[0] = by;
   for (size_t at = 0; at < count; at++) {

@@ -9,13 +9,12 @@ static const cb_choice choices[] = {
 
 /// Who is calling, if the directory knows. That it doesn't answer is no reason to turn anybody away.
 static cb_status find(cb_contact *contact, bool *known, cb_profile *customer) {
-  const char *number = cb_origin_number(contact);
+  char *number = cb_origin_number(contact);
   *known = false;
   if (!number) return CB_OK;
-  switch (cb_lookup(contact, NULL, "phone", number, 1500, known, customer)) {
-    case CB_ENDED: return CB_ENDED;
-    default: break;
-  }
+  cb_status found = cb_lookup(contact, NULL, "phone", number, 1500, known, customer);
+  free(number);
+  if (found == CB_ENDED) return CB_ENDED;
   // Agents see it on their screens, scorers and records have it too.
   return *known ? cb_set(contact, "customer-id", customer->id) : CB_OK;
 }
@@ -37,7 +36,7 @@ static cb_status wait_for_agent(cb_contact *contact, cb_place *place, cb_end *en
   switch (status.tag) {
     case CORDBOARD_FLOW_TYPES_WAIT_STATUS_TALKED: return cb_say(contact, "Thank you for calling. Goodbye.");
     case CORDBOARD_FLOW_TYPES_WAIT_STATUS_LOST:
-      *end = (cb_end){CORDBOARD_FLOW_TYPES_END_REASON_FAILED, cb_string(status.val.lost)};
+      *end = (cb_end){CORDBOARD_FLOW_TYPES_END_REASON_FAILED, cb_taken(status.val.lost)};
       break;
     default:
       *end = (cb_end){CORDBOARD_FLOW_TYPES_END_REASON_FAILED, "no agent within 10 minutes"};
@@ -51,7 +50,7 @@ cb_status cb_flow(cb_contact *contact, cb_end *end) {
   bool known;
   char hello[128] = "Hello.";
   CB_TRY(find(contact, &known, &customer));
-  if (known && customer.display_name) snprintf(hello, sizeof hello, "Hello, %s.", customer.display_name);
+  if (known && customer.display_name) cb_format(hello, sizeof hello, "Hello, %s.", customer.display_name);
   CB_TRY(cb_say(contact, hello));
   for (;;) {
     cb_question menu = {
@@ -60,15 +59,16 @@ cb_status cb_flow(cb_contact *contact, cb_end *end) {
         .choices = choices,
         .silence_ms = 5000,
     };
-    const char *answer;
+    char *answer;
     CB_TRY(cb_insist(contact, &menu, 3, &answer));
     if (!answer) {
       *end = (cb_end){CORDBOARD_FLOW_TYPES_END_REASON_FAILED, "no answer at the menu"};
       return cb_say(contact, "Thank you for calling. Goodbye.");
     }
-    if (strcmp(answer, "balance") == 0) {
-      CB_TRY(tell_balance(contact, known ? &customer : NULL));
-    } else if (strcmp(answer, "agent") == 0) {
+    bool balance = strcmp(answer, "balance") == 0, agent = strcmp(answer, "agent") == 0;
+    free(answer);
+    if (balance) CB_TRY(tell_balance(contact, known ? &customer : NULL));
+    if (agent) {
       cb_place place;
       CB_TRY(cb_enqueue(contact, cb_config("queue", "default"), 0, &place));
       place.announce_ms = 30 * 1000;

@@ -20,7 +20,7 @@ bool exports_cordboard_inspector_guest_configure(inspector_list_string_t *offere
       .emotions = cb_list_of("anger"),
       .parts = cb_list_of("promises"),
   };
-  ret->rules.ptr = malloc(sizeof *ret->rules.ptr);
+  ret->rules.ptr = cb_zeroed(sizeof *ret->rules.ptr);
   ret->rules.len = 1;
   ret->rules.ptr[0].id = cb_copy_of(RULE);
   ret->rules.ptr[0].title = cb_copy_of("The agent made a promise that nobody may make");
@@ -79,15 +79,20 @@ static float anger(const turn_t *turn) {
   return letters ? (float)capitals / (float)letters : 0;
 }
 
-/// Fills in at most so many findings of the turns from this number on; how many there are.
-static size_t find_all(const exports_cordboard_inspector_guest_list_turn_t *turns, uint32_t from, finding_t *found,
-                       size_t most) {
-  size_t count = 0;
-  for (size_t at = 0; at < turns->len && count < most; at++) {
+/// The findings of the turns from this number on, at most so many.
+static cordboard_inspector_types_list_finding_t find_all(const exports_cordboard_inspector_guest_list_turn_t *turns,
+                                                         uint32_t from, size_t most) {
+  cordboard_inspector_types_list_finding_t found = {cb_zeroed(most * sizeof(finding_t)), 0};
+  for (size_t at = 0; at < turns->len && found.len < most; at++) {
     const turn_t *turn = &turns->ptr[at];
-    if (turn->index >= from && promised(turn, &found[count])) count++;
+    if (turn->index >= from && promised(turn, &found.ptr[found.len])) found.len++;
   }
-  return count;
+  if (found.len == 0) {
+    // Nobody frees a list without anything in it.
+    free(found.ptr);
+    found.ptr = NULL;
+  }
+  return found;
 }
 
 bool exports_cordboard_inspector_guest_inspect(exports_cordboard_inspector_guest_talk_t *talk,
@@ -96,8 +101,7 @@ bool exports_cordboard_inspector_guest_inspect(exports_cordboard_inspector_guest
                                                exports_cordboard_inspector_guest_inspect_error_t *err) {
   (void)err;
   *ret = (exports_cordboard_inspector_guest_inspection_t){0};
-  ret->findings.ptr = malloc(64 * sizeof(finding_t));
-  ret->findings.len = find_all(turns, first_new, ret->findings.ptr, 64);
+  ret->findings = find_all(turns, first_new, 64);
   float most = -1;
   for (size_t at = 0; at < turns->len; at++) {
     const turn_t *turn = &turns->ptr[at];
@@ -106,10 +110,10 @@ bool exports_cordboard_inspector_guest_inspect(exports_cordboard_inspector_guest
     most = now > most ? now : most;
   }
   if (most >= 0) {
-    ret->emotions.ptr = calloc(1, sizeof *ret->emotions.ptr);
+    ret->emotions.ptr = cb_zeroed(sizeof *ret->emotions.ptr);
     ret->emotions.len = 1;
     ret->emotions.ptr[0].speaker.tag = T(SPEAKER_PERSON);
-    ret->emotions.ptr[0].numbers.ptr = malloc(sizeof(float));
+    ret->emotions.ptr[0].numbers.ptr = cb_zeroed(sizeof(float));
     ret->emotions.ptr[0].numbers.ptr[0] = most;
     ret->emotions.ptr[0].numbers.len = 1;
   }
@@ -125,10 +129,9 @@ bool exports_cordboard_inspector_guest_summarise(exports_cordboard_inspector_gue
                                                  exports_cordboard_inspector_guest_inspect_error_t *err) {
   (void)err;
   *ret = (exports_cordboard_inspector_guest_summary_t){0};
-  ret->findings.ptr = malloc(256 * sizeof(finding_t));
-  ret->findings.len = find_all(turns, 0, ret->findings.ptr, 256);
+  ret->findings = find_all(turns, 0, 256);
   float score = 100 - 25 * (float)ret->findings.len;
-  ret->parts.ptr = calloc(1, sizeof *ret->parts.ptr);
+  ret->parts.ptr = cb_zeroed(sizeof *ret->parts.ptr);
   ret->parts.len = 1;
   ret->parts.ptr[0].is_some = true;
   ret->parts.ptr[0].val = score < 0 ? 0 : score;

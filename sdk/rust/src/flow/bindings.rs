@@ -4,7 +4,7 @@
 
 // The contract's version: this path, and nothing else in the crate.
 wit_bindgen::generate!({
-    path: "../../wit/flow/0.1.0",
+    path: "../../wit/flow/0.2.0",
     world: "flow",
     generate_all,
     pub_export_macro: true,

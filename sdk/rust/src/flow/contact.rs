@@ -2,8 +2,8 @@
 
 use super::line::Line;
 use super::{
-    Address, Answer, Attribute, Channel, EndReason, Error, Lookup, Place, Profile, Prompt, Question, Queue,
-    RejectCause, Result, TypeAhead, ValueError,
+    Address, Answer, Attribute, Channel, EndReason, Error, Fetch, FetchResponse, Lookup, Place, Profile, Prompt,
+    Question, Queue, RejectCause, Result, TypeAhead, ValueError,
 };
 use crate::units::whole_ms;
 use std::time::Duration;
@@ -158,6 +158,16 @@ impl Contact {
     pub fn lookup(&self, whom: impl Into<Lookup>) -> Result<Option<Profile>> {
         let Lookup { key, timeout_ms } = whom.into();
         Ok(self.0.lookup(&key, timeout_ms)?)
+    }
+
+    /// Sends a request to a back-end: `contact.fetch(Fetch::get("https://shop.example/hours"))`. A response of any status is a
+    /// response.
+    ///
+    /// # Errors
+    /// [`Error::Fetch`] when there is no response, [`Error::Invalid`] for what can't be sent, [`Error::Ended`] when the person is
+    /// gone.
+    pub fn fetch(&self, request: Fetch) -> Result<FetchResponse> {
+        Ok(self.0.fetch(&request.request, request.timeout_ms)?)
     }
 
     /// Reads a value that this plugin stored for the tenant, in this or any other contact.

@@ -1,6 +1,6 @@
 //! Why a call could not be done.
 
-use super::{ContactError, Interruption, LookupError, ValueError};
+use super::{ContactError, FetchError, Interruption, LookupError, ValueError};
 use std::fmt;
 
 /// What a flow's calls return.
@@ -25,6 +25,8 @@ pub enum Error {
     Limit(String),
     /// A directory gave no answer.
     Lookup(LookupError),
+    /// A back-end gave no response.
+    Fetch(FetchError),
     /// A stored value could not be read or kept.
     Value(ValueError),
     /// Anything else, the flow's own errors among it.
@@ -41,6 +43,7 @@ impl fmt::Display for Error {
             Self::NotNow(why) => write!(f, "not now: {why}"),
             Self::Limit(which) => write!(f, "limit reached: {which}"),
             Self::Lookup(error) => write!(f, "look-up: {error:?}"),
+            Self::Fetch(error) => write!(f, "fetch: {error:?}"),
             Self::Value(error) => write!(f, "stored value: {error:?}"),
             Self::Other(text) => f.write_str(text),
         }
@@ -69,6 +72,16 @@ impl From<LookupError> for Error {
             LookupError::Ended => Self::Ended,
             LookupError::Invalid(what) => Self::Invalid(what),
             other => Self::Lookup(other),
+        }
+    }
+}
+
+impl From<FetchError> for Error {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Ended => Self::Ended,
+            FetchError::Invalid(what) => Self::Invalid(what),
+            other => Self::Fetch(other),
         }
     }
 }

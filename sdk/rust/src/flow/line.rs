@@ -2,8 +2,8 @@
 
 use super::bindings::cordboard::flow::conversation as host;
 use super::{
-    Address, Answer, Attribute, Channel, ContactError, EndReason, LookupError, LookupKey, Profile, PromptPart,
-    QueueRequest, RawQuestion, RejectCause, Treatment, ValueError, WaitStatus,
+    Address, Answer, Attribute, Channel, ContactError, EndReason, FetchError, FetchRequest, FetchResponse, LookupError,
+    LookupKey, Profile, PromptPart, QueueRequest, RawQuestion, RejectCause, Treatment, ValueError, WaitStatus,
 };
 
 /// The contract's calls, one to one.
@@ -24,6 +24,7 @@ pub(super) trait Line {
     fn ask(&self, question: &RawQuestion) -> Result<Answer, ContactError>;
     fn pause(&self, duration_ms: u32) -> Result<(), ContactError>;
     fn lookup(&self, key: &LookupKey, timeout_ms: u32) -> Result<Option<Profile>, LookupError>;
+    fn fetch(&self, request: &FetchRequest, timeout_ms: u32) -> Result<FetchResponse, FetchError>;
     fn load(&self, key: &str) -> Result<Option<String>, ValueError>;
     fn store(&self, key: &str, value: Option<&str>) -> Result<(), ValueError>;
     fn choose(&self, name: &str, weights: &[u32]) -> Result<u32, ContactError>;
@@ -87,6 +88,9 @@ impl Line for host::Contact {
     }
     fn lookup(&self, key: &LookupKey, timeout_ms: u32) -> Result<Option<Profile>, LookupError> {
         self.lookup(key, timeout_ms)
+    }
+    fn fetch(&self, request: &FetchRequest, timeout_ms: u32) -> Result<FetchResponse, FetchError> {
+        self.fetch(request, timeout_ms)
     }
     fn load(&self, key: &str) -> Result<Option<String>, ValueError> {
         self.load(key)

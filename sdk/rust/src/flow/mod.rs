@@ -28,6 +28,7 @@
 pub mod bindings;
 mod contact;
 mod error;
+mod fetch;
 mod line;
 mod lookup;
 mod place;
@@ -39,19 +40,21 @@ pub mod testing;
 pub use crate::prompt;
 pub use crate::units::Units;
 pub use bindings::cordboard::flow::types::{
-    Address, Answer, Attribute, Channel, Date, EndReason as End, LookupError, Money, Place as Position, Profile,
-    PromptPart, RejectCause, Talk, TalkEnd, ValueError, WaitStatus as Waited,
+    Address, Answer, Attribute, Channel, Date, EndReason as End, FetchError, FetchResponse, LookupError, Money,
+    Place as Position, Profile, PromptPart, RejectCause, Talk, TalkEnd, ValueError, WaitStatus as Waited,
 };
 pub use contact::Contact;
 pub use error::{Error, Result};
+pub use fetch::Fetch;
 pub use lookup::Lookup;
 pub use place::{Heard, Place, Queue};
 pub use prompt::{Prompt, digits, number, pause, recording};
 pub use question::Question;
 
 use bindings::cordboard::flow::types::{
-    Choice, ContactError, DigitsRule, EndReason, Interruption, LookupKey, Question as RawQuestion, QueueRequest,
-    SkillRequirement, Treatment, TypeAhead, WaitStatus,
+    Choice, ConfigValue, ContactError, DigitsRule, EndReason, FetchRequest, HeaderValue, Interruption, LookupKey,
+    Method, Question as RawQuestion, QueueRequest, RequestHeader, ResponseHeader, SkillRequirement, Treatment,
+    TypeAhead, WaitStatus,
 };
 
 /// A conversation.

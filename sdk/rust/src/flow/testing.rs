@@ -18,9 +18,9 @@
 
 use super::line::{Line, Queued};
 use super::{
-    Address, Answer, Attribute, Channel, Contact, ContactError, EndReason, Flow, Interruption, LookupError, LookupKey,
-    Position, Profile, PromptPart, QueueRequest, RawQuestion, RejectCause, Talk, TalkEnd, Treatment, ValueError,
-    WaitStatus, end,
+    Address, Answer, Attribute, Channel, Contact, ContactError, EndReason, Fetch, FetchError, FetchRequest,
+    FetchResponse, Flow, Interruption, LookupError, LookupKey, Position, Profile, PromptPart, QueueRequest,
+    RawQuestion, RejectCause, Talk, TalkEnd, Treatment, ValueError, WaitStatus, end,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -47,6 +47,9 @@ pub struct Person {
     /// None: there is a directory.
     directory_fails: Option<LookupError>,
     answers_meanwhile: bool,
+    /// By method and URL, in this order; the last one of a place goes on.
+    served: Vec<(String, Result<FetchResponse, FetchError>)>,
+    fetched: Vec<Fetch>,
     values: BTreeMap<String, String>,
     draws: VecDeque<u32>,
     queued: bool,
@@ -59,10 +62,12 @@ pub struct Talked {
     /// How the flow ended, as the host hears it.
     pub end: Result<EndReason, String>,
     /// Every call, one a line: `say Hello.`, `ask main-menu: …`, `lookup phone +15550001`, `set tier=gold`, `enqueue sales`,
-    /// `wait 600000 ms`, `leave`.
+    /// `wait 600000 ms`, `fetch GET https://shop.example/hours`, `leave`.
     pub log: Vec<String>,
     /// The contact's attributes at the end.
     pub attributes: BTreeMap<String, String>,
+    /// The requests that were sent, whole.
+    pub fetched: Vec<Fetch>,
 }
 
 impl Person {
@@ -127,6 +132,15 @@ impl Person {
         self
     }
 
+    /// A back-end gives this response, or none: `serves("GET https://shop.example/hours", Ok(FetchResponse::new(200, "9-17")))`.
+    /// Said again for the same place it is the response to the next request, and the last one goes on. All other places are
+    /// [`FetchError::NotGranted`].
+    #[must_use]
+    pub fn serves(mut self, place: &str, answer: Result<FetchResponse, FetchError>) -> Self {
+        self.served.push((place.into(), answer));
+        self
+    }
+
     /// At the next wait nobody is free.
     #[must_use]
     pub fn waits_in_vain(mut self) -> Self {
@@ -176,7 +190,7 @@ impl Person {
         let state = Rc::new(RefCell::new(self));
         let end = end(F::run(&Contact::new(Scripted(Rc::clone(&state)))));
         let state = state.borrow();
-        Talked { end, log: state.log.clone(), attributes: state.attributes.clone() }
+        Talked { end, log: state.log.clone(), attributes: state.attributes.clone(), fetched: state.fetched.clone() }
     }
 
     fn answer(&mut self, question: &RawQuestion) -> Option<Answer> {
@@ -294,6 +308,26 @@ impl Line for Scripted {
         }
         let found = person.known.iter().find(|(kind, value, _)| *kind == key.kind && *value == key.value);
         Ok(found.map(|(_, _, profile)| profile.clone()))
+    }
+    fn fetch(&self, request: &FetchRequest, timeout_ms: u32) -> Result<FetchResponse, FetchError> {
+        let sent = Fetch { request: request.clone(), timeout_ms };
+        let place = format!("{} {}", sent.method(), sent.url());
+        let mut person = self.0.borrow_mut();
+        person.log.push(format!("fetch {place}"));
+        person.fetched.push(sent);
+        let mut fits = (0..).zip(&person.served).filter(|(_, (of, _))| *of == place).map(|(at, _)| at);
+        let (next, more) = (fits.next(), fits.next().is_some());
+        let answer = match next {
+            Some(next) if more => Some(person.served.remove(next)),
+            Some(next) => person.served.get(next).cloned(),
+            None => None,
+        };
+        let (_, answer) = answer.ok_or(FetchError::NotGranted)?;
+        let wanted = |name: &str| request.wanted_headers.iter().any(|one| one.eq_ignore_ascii_case(name));
+        answer.map(|mut response| {
+            response.headers.retain(|header| wanted(&header.name));
+            response
+        })
     }
     fn load(&self, key: &str) -> Result<Option<String>, ValueError> {
         Ok(self.0.borrow().values.get(key).cloned())

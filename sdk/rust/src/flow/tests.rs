@@ -149,3 +149,40 @@ fn draws_and_stored_values() {
     assert_eq!(talked.end, Ok(End::Other("long Some(\"yes\")".into())));
     assert_eq!(talked.log, ["choose greeting", "store last=long", "store open=nothing"]);
 }
+
+#[test]
+fn back_ends_answer_in_their_order_and_only_what_is_wanted() {
+    let place = "POST https://shop.example/orders";
+    let person = Person::new()
+        .serves(place, Err(FetchError::Busy))
+        .serves(place, Ok(FetchResponse::new(201, "ok").with("Location", "/orders/1").with("server", "x")));
+    let talked = run!(person, |contact| {
+        let order = || {
+            Fetch::post("https://shop.example/orders")
+                .json("{}")
+                .secret("authorization", "Bearer ", "shop-token")
+                .wants("location")
+                .within(2.s())
+        };
+        let first = contact.fetch(order());
+        assert!(matches!(&first, Err(Error::Fetch(error)) if !error.may_be_done()), "{first:?}");
+        let made = contact.fetch(order())?;
+        assert_eq!((made.is_success(), made.text().as_str(), made.header("Location")), (true, "ok", Some("/orders/1")));
+        assert_eq!(made.header("server"), None, "nobody wanted it");
+        assert_eq!(contact.fetch(order()).map(|again| again.status), Ok(201), "the last one goes on");
+        contact.fetch(Fetch::get("https://elsewhere.example/"))?;
+        Ok(End::Completed)
+    });
+    assert_eq!(talked.end, Err("fetch: FetchError::NotGranted".into()));
+    assert_eq!(talked.log[2..], [format!("fetch {place}"), "fetch GET https://elsewhere.example/".into()]);
+    let sent = &talked.fetched[0];
+    assert_eq!((sent.timeout_ms, sent.request.body.as_deref()), (2000, Some(b"{}".as_slice())));
+    assert_eq!(Fetch::new("OPTIONS", "https://a/").method(), "OPTIONS");
+}
+
+#[test]
+fn a_person_who_is_gone_ends_a_request_like_any_call() {
+    let person = Person::new().serves("GET https://a/", Err(FetchError::Ended));
+    let talked = run!(person, |contact| contact.fetch(Fetch::get("https://a/")).map(|_| End::Completed));
+    assert_eq!(talked.end, Ok(End::Other("hung-up".into())));
+}
