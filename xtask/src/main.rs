@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a program for people at a terminal")]
 
 mod bench;
+mod contract;
 mod debian;
 mod demo;
 mod openapi;
@@ -30,6 +31,7 @@ cargo xtask COMMAND
   plugins [--python]       builds the plugins to target/plugins; with it, also what only tests and bench need
   bench                    measures the hot paths, as costs per unit and ratios
   openapi [--check]        writes host/admin/openapi.json, or compares it
+  contract                 writes docs/contract, the reference made of the WIT texts; tidy compares it
   tidy                     holds the house rules against the tree
   fmt-check                is the code formatted?
   freeze                   records the WIT folders that are new; those recorded never change";
@@ -77,6 +79,7 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         "bench" => bench::run(&tree)?,
         "openapi" if options.contains(&"--check") => openapi::check(&tree)?,
         "openapi" => openapi::write(&tree)?,
+        "contract" => contract::write(&tree)?,
         "tidy" => return tidy::run(&tree),
         "fmt-check" => process::run(tree.cargo().args(["fmt", "--all", "--check"]))?,
         "freeze" => tidy::freeze(&tree)?,

@@ -2,6 +2,7 @@
 //! test that shows it fail.
 
 mod code;
+mod contract;
 mod frozen;
 mod fuzz;
 mod lock;
@@ -65,6 +66,7 @@ pub(crate) fn run(tree: &Tree) -> Result<ExitCode> {
     findings.extend(lock::check(tree, &files));
     findings.extend(frozen::check(&files));
     findings.extend(papers::check(&files));
+    findings.extend(contract::check(&files));
     findings.extend(fuzz::check(&files));
     findings.sort();
     for finding in &findings {
