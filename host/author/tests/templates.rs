@@ -1,20 +1,22 @@
 //! Every template becomes a component, with the toolchains as an author gets them: from cargo, npm and PyPI.
 //!
-//! Every world in each language, of Python the flow alone: a component of it takes many seconds, and the modules of the
-//! others are the same but for one. What they do when they run is tested against a host.
+//! Every world in each language, of Python those that a call needs: a component of it takes many seconds, and nothing asks
+//! dialers and inspectors yet. What they do when they run is tested in calls.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test: what fails is a failure")]
 
+mod made;
+
 use cordboard_author::{AuthorError, Facts, Lang, Project, Weight, World, build, inspect, look_through, scaffold};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Begins, builds and looks through; the facts.
-fn made(room: &Path, world: World, lang: Lang) -> Facts {
-    let folder = scaffold(room, world, lang, &format!("{lang}-{world}")).unwrap().folder;
-    let project = Project::open(&folder).unwrap();
-    let built = build(&project).unwrap_or_else(|error| panic!("{lang} {world}: {error}"));
-    let facts = inspect(&built.component).unwrap();
+const PYTHON: [World; 3] = [World::Flow, World::Scorer, World::Crm];
+
+/// Builds unless it is built, and looks through; the facts.
+fn made(world: World, lang: Lang) -> Facts {
+    let project = made::made(world, lang);
+    let facts = inspect(&project.component()).unwrap();
     assert_eq!(facts.contract, Some(world.contract()), "{lang}");
     let manifest = std::fs::read_to_string(project.manifest()).unwrap();
     let findings = look_through(&facts, Some(&manifest), Some(&project));
@@ -22,66 +24,61 @@ fn made(room: &Path, world: World, lang: Lang) -> Facts {
     facts
 }
 
-/// Those that can't be sent to one target folder would compile the same crates again.
-fn in_one_target_folder(room: &Path) {
-    let target = room.join("target");
-    // A file that cargo reads from every folder below.
-    std::fs::create_dir_all(room.join(".cargo")).unwrap();
-    std::fs::write(room.join(".cargo/config.toml"), format!("[build]\ntarget-dir = {target:?}\n")).unwrap();
+/// What a build says of a plugin with an error in it. The component that was there stays as it was.
+fn refused(room: &Path, world: World, lang: Lang, wrong: impl FnOnce(String) -> String) -> String {
+    let folder = scaffold(room, world, lang, &format!("wrong-{lang}")).unwrap().folder;
+    let project = Project::open(&folder).unwrap();
+    let source: PathBuf = folder.join(lang.source());
+    std::fs::write(&source, wrong(std::fs::read_to_string(&source).unwrap())).unwrap();
+    std::fs::write(project.component(), "as before").unwrap();
+    let error = build(&project).unwrap_err().to_string();
+    assert_eq!(std::fs::read(project.component()).unwrap(), b"as before");
+    assert!(error.contains("next: "), "{error}");
+    error
 }
 
 #[test]
 fn plugins_in_rust() {
-    let room = tempfile::tempdir().unwrap();
-    in_one_target_folder(room.path());
     for world in World::ALL {
-        let facts = made(room.path(), world, Lang::Rust);
+        let facts = made(world, Lang::Rust);
         assert!(facts.bytes < 512 << 10, "{world}: {facts:?}");
     }
-    // A second build needs no registry.
-    let again = Project::open(&room.path().join("rust-flow")).unwrap();
-    build(&again).unwrap();
 }
 
 #[test]
 fn plugins_in_javascript_and_typescript() {
-    let room = tempfile::tempdir().unwrap();
     for world in World::ALL {
         for lang in [Lang::Js, Lang::Ts] {
-            let facts = made(room.path(), world, lang);
+            let facts = made(world, lang);
             assert!(facts.bytes < 4 << 20, "{lang} {world}: {facts:?}");
             assert!(facts.imports.iter().all(|name| !name.contains("wxsi")), "{:?}", facts.imports);
         }
     }
-    // An error in types is an error of the build, which leaves what was there.
-    let project = Project::open(&room.path().join("ts-scorer")).unwrap();
-    let before = std::fs::read(project.component()).unwrap();
-    let source = project.folder.join("main.ts");
-    let text = std::fs::read_to_string(&source).unwrap();
-    std::fs::write(&source, text.replace("agent.get(has)", "agent.get(\"has\")")).unwrap();
-    let error = build(&project).unwrap_err().to_string();
-    assert!(error.contains("main.ts(") && error.contains("error TS") && error.contains("next: "), "{error}");
-    assert_eq!(std::fs::read(project.component()).unwrap(), before);
+    // An error in types is an error of the build.
+    let room = tempfile::tempdir().unwrap();
+    let wrong = |text: String| text.replace("agent.get(has)", "agent.get(\"has\")");
+    let error = refused(room.path(), World::Scorer, Lang::Ts, wrong);
+    assert!(error.contains("main.ts(") && error.contains("error TS"), "{error}");
 }
 
 #[test]
 fn plugins_in_c_by_zig() {
-    let room = tempfile::tempdir().unwrap();
     for world in World::ALL {
-        let facts = made(room.path(), world, Lang::C);
+        let facts = made(world, Lang::C);
         assert!(facts.bytes < 128 << 10, "{world}: {facts:?}");
     }
 }
 
 #[test]
-fn a_plugin_in_python() {
+fn plugins_in_python() {
+    for world in PYTHON {
+        let facts = made(world, Lang::Python);
+        assert!(facts.memory_mib() <= 64, "{world}: {facts:?}");
+    }
     let room = tempfile::tempdir().unwrap();
-    let facts = made(room.path(), World::Flow, Lang::Python);
-    assert!(facts.memory_mib() <= 64, "{facts:?}");
-    let app = room.path().join("python-flow/app.py");
-    std::fs::write(&app, "from cordboard.flow import no_such_thing\n").unwrap();
-    let error = build(&Project::open(&room.path().join("python-flow")).unwrap()).unwrap_err().to_string();
-    assert!(error.contains("no_such_thing") && error.contains("next: "), "{error}");
+    let wrong = |_| "from cordboard.flow import no_such_thing\n".into();
+    let error = refused(room.path(), World::Flow, Lang::Python, wrong);
+    assert!(error.contains("no_such_thing"), "{error}");
 }
 
 /// A child, since its variables are those of the whole process.

@@ -1,0 +1,184 @@
+//! What authors begin with, in real calls: the example flow, scorer and directory of each language work together, make the same
+//! host calls, and take each other's calls over. More callers with `CORDBOARD_CALLS`.
+
+#![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
+
+#[path = "../../author/tests/made/mod.rs"]
+mod made;
+
+use anyhow::{Context as _, Result, ensure};
+use cordboard_author::{Lang, Project, World};
+use cordboard_phone::Phone;
+use cordboard_trial::{Centre, HostOptions, SUPPORT, Stream, Told, Wire, WireCall, continuous};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const SOON: Duration = Duration::from_secs(60);
+const NUMBER: &str = "200";
+const ADA: &str = "+15550001";
+
+/// What the example does in the call below, in whatever language: the calls in the journal.
+const CALLS: &str = include_str!("languages/journal.txt");
+
+fn upload(centre: &Centre, project: &Project) -> Result<String> {
+    let (component, manifest) = (std::fs::read(project.component())?, std::fs::read(project.manifest())?);
+    let parts = [("component", component.as_slice()), ("manifest", manifest.as_slice())];
+    let answer = centre.api.try_upload(&parts)?;
+    let answer = answer.map_err(|problem| anyhow::anyhow!("{}: {}", project.name, problem.body))?;
+    Ok(answer["digest"].as_str().context("a digest")?.to_owned())
+}
+
+/// A centre where the three plugins of a language serve: the directory asks the bank, the queue the scorer.
+fn centre(lang: Lang) -> Result<Centre> {
+    // Compiling has the lowest priority, and the machine may be busy.
+    let config = "[plugins]\ncompile_timeout_s = 1200\n".into();
+    let sip = "calls_per_second = 1000\n".into();
+    let centre = Centre::start(HostOptions { config, sip, ..HostOptions::default() })?;
+    let plugin = |world| upload(&centre, &made::made(world, lang));
+    let bank = centre.bank.url();
+    centre.api.deploy("crm", &plugin(World::Crm)?, json!({ "base-url": bank }), &[bank])?;
+    centre.api.deploy("skills", &plugin(World::Scorer)?, json!({}), &[])?;
+    let banking = json!([{ "name": "banking", "min_level": 1 }]);
+    centre.queue(SUPPORT, json!({ "scorer": "skills", "skills": banking }))?;
+    centre.api.put("/v1/settings", centre.settings(json!({ "default_directory": "crm" }))?)?;
+    centre.api.deploy("flow", &plugin(World::Flow)?, json!({ "queue": SUPPORT }), &[])?;
+    centre.entry_point("flow", &[NUMBER], "flow")?;
+    Ok(centre)
+}
+
+fn said(events: &mut Stream, contact: &str, words: &str) -> Result<Told> {
+    let fits = |told: &Told| told.contact() == contact && told.text("/text").contains(words);
+    events.wait(SOON, |told| fits(told) && matches!(told.kind(), "contact.said" | "contact.asked"))
+}
+
+/// Somebody who calls, hears the balance, and is in the queue.
+fn to_the_queue<'a>(wire: &'a Wire, number: &str, events: &mut Stream) -> Result<(WireCall<'a>, String)> {
+    let mut call = wire.call(NUMBER)?;
+    call.answered(SOON)?;
+    let contact = events.call_of(number, SOON)?;
+    call.rtp.press("1");
+    events.wait(SOON, |told| told.contact() == contact && told.text("/answer") == "balance")?;
+    call.rtp.press("0");
+    events.wait_for("contact.queued", &contact, SOON)?;
+    Ok((call, contact))
+}
+
+/// The calls in the journal, a line each.
+fn calls(centre: &Centre, contact: &str) -> Result<Vec<String>> {
+    let entries = centre.journal(contact)?;
+    let calls = entries.iter().filter(|entry| entry["kind"] == "call");
+    Ok(calls.map(|entry| format!("{} {}", entry["request"].as_str().unwrap_or_default(), entry["args"])).collect())
+}
+
+fn in_a_call(lang: Lang) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let centre = centre(lang)?;
+        let expert = centre.agent("201", "Bea", json!({ "banking": 9 }), None).await?;
+        let _fair = centre.agent("202", "Carl", json!({ "banking": 3 }), None).await?;
+        let mut events = centre.events()?;
+        let wire = Wire::open(centre.host.sip(), ADA)?;
+        let mut call = wire.call(NUMBER)?;
+        call.answered(SOON)?;
+        let contact = events.call_of(ADA, SOON)?;
+        said(&mut events, &contact, "Hello, Ada Lovelace.")?;
+        events.wait_for("contact.asked", &contact, SOON)?;
+        call.rtp.press("1");
+        said(&mut events, &contact, "Your balance is 1234.56 USD Your payment is due on 2026-12-24")?;
+        call.rtp.press("0");
+        let ringing = expert.incoming(SOON).await.context("the better skilled agent's phone doesn't ring")?;
+        ringing.answer();
+        events.wait_for("contact.connected", &contact, SOON)?;
+        ringing.hang_up();
+        said(&mut events, &contact, "Thank you for calling. Goodbye.")?;
+        call.until_ended(SOON)?;
+        continuous(&call.rtp.packets())?;
+
+        let record = centre.record(&contact)?;
+        ensure!(record["end"]["reason"] == "completed" && record["stepped_down"].is_null(), "{record}");
+        ensure!(record["attributes"]["customer-id"] == "1001" && record["visits"][0]["agent"] == "201", "{record}");
+        let decisions = centre.api.get(&format!("/v1/contacts/{contact}/decisions"))?;
+        let decision = &decisions["decisions"][0];
+        ensure!(decision["scored_by"] == "plugin" && decision["assigned"][0]["agent"] == "201", "{decision}");
+        ensure!(decision["scores"][0]["parts"]["skill"].is_number(), "{decision}");
+        let made = calls(&centre, &contact)?;
+        ensure!(made.iter().eq(CALLS.lines()), "{made:#?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn the_examples_in_rust_serve_a_call() -> Result<()> {
+    in_a_call(Lang::Rust)
+}
+
+#[test]
+fn the_examples_in_javascript_serve_a_call() -> Result<()> {
+    in_a_call(Lang::Js)
+}
+
+#[test]
+fn the_examples_in_python_serve_a_call() -> Result<()> {
+    in_a_call(Lang::Python)
+}
+
+#[test]
+fn the_examples_in_c_by_zig_serve_a_call() -> Result<()> {
+    in_a_call(Lang::C)
+}
+
+/// Answers whatever rings, and hangs up once they talk.
+async fn serve(phone: Phone) {
+    while let Some(ringing) = phone.incoming(SOON).await {
+        ringing.answer();
+        if ringing.answered(SOON).await {
+            ringing.hang_up();
+        }
+    }
+}
+
+/// What became of those who waited.
+fn judge(centre: &Centre, waiting: &mut [(WireCall<'_>, String)], versions: &[Value; 2]) -> Result<()> {
+    for (call, contact) in waiting {
+        call.until_ended(SOON)?;
+        continuous(&call.rtp.packets())?;
+        let record = centre.record(contact)?;
+        ensure!(record["versions"] == json!(versions) && record["stepped_down"].is_null(), "{record}");
+        ensure!(record["end"]["reason"] == "completed" && record["visits"][0]["outcome"] == "answered", "{record}");
+    }
+    Ok(())
+}
+
+/// Callers wait in the queue in JavaScript, go over to Python, and are answered there.
+#[test]
+fn callers_who_wait_in_javascript_go_over_and_are_answered_in_python() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let count = std::env::var("CORDBOARD_CALLS").ok().and_then(|calls| calls.parse().ok()).unwrap_or(30);
+    let centre = centre(Lang::Js)?;
+    let python = upload(&centre, &made::made(World::Flow, Lang::Python))?;
+    // Compiled before anybody waits for it.
+    centre.api.deploy("python", &python, json!({ "queue": SUPPORT }), &[])?;
+    let mut events = centre.events()?;
+    let wires: Vec<(String, Wire)> = (0..count)
+        .map(|n| format!("+1558{n:06}"))
+        .map(|number| Ok((number.clone(), Wire::open(centre.host.sip(), &number)?)))
+        .collect::<Result<_>>()?;
+    let mut waiting = Vec::new();
+    for (number, wire) in &wires {
+        waiting.push(to_the_queue(wire, number, &mut events)?);
+    }
+    let first = centre.api.get("/v1/deployments/flow")?["version"].clone();
+    let began = Instant::now();
+    let body = json!({ "plugin": python, "config": { "queue": SUPPORT }, "migration": "migrate" });
+    let second = centre.api.put("/v1/deployments/flow", body)?["version"].clone();
+    centre.api.until("/v1/deployments/flow", SOON, |it| it["moved"]["migrated"] == count)?;
+    eprintln!("{count} waiting calls went from JavaScript to Python in {:?}", began.elapsed());
+
+    runtime.block_on(async {
+        let mut serving = tokio::task::JoinSet::new();
+        for id in ["201", "202", "203", "204"] {
+            serving.spawn(serve(centre.agent(id, "An agent", json!({ "banking": 5 }), None).await?));
+        }
+        tokio::task::block_in_place(|| judge(&centre, &mut waiting, &[first, second]))
+    })
+}
