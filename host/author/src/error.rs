@@ -1,5 +1,6 @@
 //! What can go wrong for an author, each with what to do next.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// What went wrong, in words for the plugin's author.
@@ -35,11 +36,11 @@ pub enum AuthorError {
     )]
     NoProject(PathBuf),
     /// A file of the project isn't what it must be.
-    #[error("{}: {problem}", file.display())]
+    #[error("{}: {problem}\nnext: put it right, and run this again", file.display())]
     File {
         /// Which.
         file: PathBuf,
-        /// What is wrong, and what to do.
+        /// What is wrong.
         problem: String,
     },
     /// A tool that can't be fetched is missing, or is too old.
@@ -75,17 +76,55 @@ pub enum AuthorError {
     Io {
         /// To what.
         path: PathBuf,
-        /// What it says.
+        /// What it says, and what to do.
         source: std::io::Error,
     },
 }
 
 impl AuthorError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |source| Self::Io { path: path.to_owned(), source }
+        move |source| {
+            let text = format!("{source}\nnext: {}", next(source.kind()));
+            Self::Io { path: path.to_owned(), source: std::io::Error::new(source.kind(), text) }
+        }
     }
 
     pub(crate) fn file(path: &Path, problem: impl Into<String>) -> Self {
         Self::File { file: path.to_owned(), problem: problem.into() }
+    }
+}
+
+/// What to do when the system says no.
+fn next(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => "look at the path: there is nothing",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "get the right to write there, or go to another folder; nothing was left half done"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "make room, and run this again; nothing was left half done"
+        }
+        _ => "put that right, and run this again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    #[test]
+    fn what_the_system_says_comes_with_the_next_step() {
+        for (kind, expected) in [
+            (ErrorKind::NotFound, "look at the path"),
+            (ErrorKind::PermissionDenied, "get the right to write there"),
+            (ErrorKind::StorageFull, "make room"),
+            (ErrorKind::Other, "put that right"),
+        ] {
+            let error = AuthorError::io(Path::new("here"))(kind.into());
+            let said = error.source().map(ToString::to_string).unwrap_or_default();
+            assert!(said.contains(&format!("next: {expected}")), "{said}");
+            assert_eq!(error.to_string(), "here");
+        }
     }
 }

@@ -60,7 +60,9 @@ impl Fresh {
     pub(crate) fn beside(place: &Path) -> Result<Self, AuthorError> {
         let name = place.file_name().unwrap_or_default().to_string_lossy();
         let beside = place.with_file_name(format!(".{name}.new-{}", std::process::id()));
-        std::fs::create_dir_all(&beside).map_err(AuthorError::io(&beside))?;
+        // Of the folder that was asked for, not of what stands in for it meanwhile.
+        let folder = place.parent().unwrap_or(place);
+        std::fs::create_dir_all(&beside).map_err(AuthorError::io(folder))?;
         Ok(Self { beside, done: false })
     }
 
@@ -76,7 +78,7 @@ impl Fresh {
                 Ok(())
             }
             Err(_) if place.is_dir() => Ok(()),
-            Err(error) => Err(AuthorError::Io { path: place.to_owned(), source: error }),
+            Err(error) => Err(AuthorError::io(place)(error)),
         }
     }
 }
