@@ -9,8 +9,9 @@ mod made;
 use anyhow::{Context as _, Result, ensure};
 use cordboard_author::{Lang, Project, World};
 use cordboard_phone::Phone;
-use cordboard_trial::{Centre, HostOptions, SUPPORT, Stream, Told, Wire, WireCall, continuous};
+use cordboard_trial::{Centre, HostOptions, SUPPORT, Stream, Told, Wire, WireCall, binary, continuous};
 use serde_json::{Value, json};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -127,6 +128,10 @@ fn the_examples_in_c_by_zig_serve_a_call() -> Result<()> {
     in_a_call(Lang::C)
 }
 
+fn state(centre: &Centre, agent: &str, state: &str) -> Result<Value> {
+    centre.api.put(&format!("/v1/agents/{agent}/state"), json!({ "state": state }))
+}
+
 /// Answers whatever rings, and hangs up once they talk.
 async fn serve(phone: Phone) {
     while let Some(ringing) = phone.incoming(SOON).await {
@@ -158,6 +163,15 @@ fn callers_who_wait_in_javascript_go_over_and_are_answered_in_python() -> Result
     let python = upload(&centre, &made::made(World::Flow, Lang::Python))?;
     // Compiled before anybody waits for it.
     centre.api.deploy("python", &python, json!({ "queue": SUPPORT }), &[])?;
+    let agents = ["201", "202", "203", "204"];
+    let phones = runtime.block_on(async {
+        let mut phones = Vec::new();
+        for id in agents {
+            phones.push(centre.agent(id, "An agent", json!({ "banking": 5 }), None).await?);
+            state(&centre, id, "not-ready")?;
+        }
+        anyhow::Ok(phones)
+    })?;
     let mut events = centre.events()?;
     let wires: Vec<(String, Wire)> = (0..count)
         .map(|n| format!("+1558{n:06}"))
@@ -176,9 +190,36 @@ fn callers_who_wait_in_javascript_go_over_and_are_answered_in_python() -> Result
 
     runtime.block_on(async {
         let mut serving = tokio::task::JoinSet::new();
-        for id in ["201", "202", "203", "204"] {
-            serving.spawn(serve(centre.agent(id, "An agent", json!({ "banking": 5 }), None).await?));
+        for (id, phone) in agents.into_iter().zip(phones) {
+            serving.spawn(serve(phone));
+            state(&centre, id, "ready")?;
         }
         tokio::task::block_in_place(|| judge(&centre, &mut waiting, &[first, second]))
     })
+}
+
+/// Nearly as many calls of the host as a journal has room for, and the memory of the beginning.
+#[test]
+fn a_flow_in_c_by_zig_keeps_nothing_from_step_to_step() -> Result<()> {
+    let room = tempfile::tempdir()?;
+    let folder = cordboard_author::scaffold(room.path(), World::Flow, Lang::C, "steps")?.folder;
+    std::fs::write(folder.join("main.c"), include_str!("languages/steps.c"))?;
+    let script = folder.join("steps.yaml");
+    // Large enough that a part of it that stayed would be a page in the end.
+    let fields: Vec<String> = (0..200).map(|n| format!("field-{n}: \"{}\"", "x".repeat(64))).collect();
+    let fields = fields.join(", ");
+    std::fs::write(
+        &script,
+        format!(
+            "caller: {{number: \"+15550001\", dials: \"100\"}}\nconversation: [asked: again]\nends: completed\n\
+             directory: [{{kind: phone, answers: {{id: a, name: Ada, fields: {{name: Ada Lovelace, {fields}}}}}}}]\n"
+        ),
+    )?;
+    let project = Project::open(&folder)?;
+    cordboard_author::build(&project)?;
+    let mut simulate = Command::new(binary("cordboard")?);
+    simulate.args(["flow", "simulate"]).arg(script).arg(project.component()).arg("--cache").arg(room.path());
+    let played = simulate.output()?;
+    ensure!(played.status.success(), "{}", String::from_utf8_lossy(&played.stdout));
+    Ok(())
 }

@@ -93,6 +93,11 @@ static char *number_of(cordboard_flow_types_address_t *address) {
   cordboard_flow_types_address_free(address);
   return number;
 }
+char *cb_id(cb_contact *contact) {
+  cb_str id;
+  METHOD(id)(contact->handle, &id);
+  return cb_taken(id);
+}
 char *cb_origin_number(cb_contact *contact) {
   cordboard_flow_types_address_t address;
   METHOD(origin)(contact->handle, &address);
@@ -362,25 +367,68 @@ cb_status cb_store(cb_contact *contact, const char *key, const char *value) {
   return METHOD(store)(contact->handle, &of, value ? &to : NULL, &error) ? CB_OK : value_failed(contact, &error);
 }
 
+cb_status cb_choose(cb_contact *contact, const char *name, const uint32_t *weights, size_t count, uint32_t *drawn) {
+  cb_str of = cb_text_of(name);
+  flow_list_u32_t all = {(uint32_t *)weights, count};
+  DO(choose, &of, &all, drawn);
+}
+
+#define MAX_ATTRIBUTES 256
+
+cb_status cb_continue_as(cb_contact *contact, const char *deployment, const cb_attribute *attributes) {
+  cordboard_flow_types_attribute_t set[MAX_ATTRIBUTES];
+  size_t count = 0;
+  for (const cb_attribute *one = attributes; one && one->name; one++) {
+    if (count == MAX_ATTRIBUTES) return refused(contact, "more than 256 attributes");
+    set[count++] = (cordboard_flow_types_attribute_t){cb_text_of(one->name), cb_text_of(one->value)};
+  }
+  cb_str to = cb_text_of(deployment);
+  cordboard_flow_conversation_list_attribute_t all = {set, count};
+  DO(continue_as, &to, &all);
+}
+void cb_hang_up(cb_contact *contact, cb_end reason) {
+  cordboard_flow_types_end_reason_t why = {.tag = reason.tag, .val.other = cb_text_of(reason.why)};
+  METHOD(end)(contact->handle, &why);
+}
+
+#define MAX_SKILLS 16
+
+cb_status cb_enqueue_for(cb_contact *contact, const cb_queue *queue, cb_place *place) {
+  cordboard_flow_types_skill_requirement_t skills[MAX_SKILLS];
+  size_t count = 0;
+  *place = (cb_place){.contact = contact, .over = true};
+  for (const cb_skill *one = queue->skills; one && one->name; one++) {
+    if (count == MAX_SKILLS) return refused(contact, "more than 16 skills");
+    skills[count++] = (cordboard_flow_types_skill_requirement_t){cb_text_of(one->name), one->min_level};
+  }
+  cordboard_flow_types_queue_request_t request = {cb_text_of(queue->name), queue->priority, {skills, count}};
+  cordboard_flow_types_contact_error_t error;
+  if (!METHOD(enqueue)(contact->handle, &request, &place->handle, &error)) return failed(contact, &error);
+  place->over = false;
+  return CB_OK;
+}
 cb_status cb_enqueue(cb_contact *contact, const char *queue, int priority, cb_place *place) {
-  cordboard_flow_types_queue_request_t request = {cb_text_of(queue), priority, {NULL, 0}};
-  *place = (cb_place){.contact = contact};
-  DO(enqueue, &request, &place->handle);
+  cb_queue of = {.name = queue, .priority = priority};
+  return cb_enqueue_for(contact, &of, place);
 }
 cb_status cb_wait(cb_place *place, uint32_t ms, cordboard_flow_types_wait_status_t *status) {
   cordboard_flow_conversation_borrow_waiting_t handle = cordboard_flow_conversation_borrow_waiting(place->handle);
-  cordboard_flow_types_treatment_t treatment = {.announce_position_every_ms = place->announce_ms};
+  cordboard_flow_types_treatment_t treatment = {
+      .music = {place->music != NULL, cb_text_of(place->music)},
+      .announce_position_every_ms = place->announce_ms,
+  };
   cordboard_flow_types_contact_error_t error;
-  bool went = place->announce_ms
+  bool went = place->announce_ms || place->music
                   ? cordboard_flow_conversation_method_waiting_wait_with(handle, &treatment, ms, status, &error)
                   : cordboard_flow_conversation_method_waiting_wait(handle, ms, status, &error);
-  place->over = !went || status->tag != CASE(WAIT_STATUS, STILL_WAITING);
-  return went ? CB_OK : failed(place->contact, &error);
+  cb_status ended = went ? CB_OK : failed(place->contact, &error);
+  place->over = went ? status->tag != CASE(WAIT_STATUS, STILL_WAITING) : ended <= CB_TAKEN_OVER;
+  return ended;
 }
 cb_status cb_say_waiting(cb_place *place, const char *text) {
   cb_status said = cb_say(place->contact, text);
   if (said == CB_CONNECTED) return CB_OK;
-  if (said != CB_OK) place->over = true;
+  if (said == CB_ENDED || said == CB_TAKEN_OVER) place->over = true;
   return said;
 }
 void cb_leave(cb_place *place) {

@@ -93,6 +93,8 @@ cb_status cb_reject(cb_contact *contact, uint8_t cause);
 cb_status cb_redirect(cb_contact *contact, const char *target);
 cb_status cb_pause(cb_contact *contact, uint32_t ms);
 
+/// The contact's identifier: the same in records, events and logs.
+char *cb_id(cb_contact *contact);
 /// Who the contact comes from: a telephone number, or NULL.
 char *cb_origin_number(cb_contact *contact);
 /// What the person dialled, or NULL.
@@ -212,10 +214,41 @@ cb_status cb_load(cb_contact *contact, const char *key, char **value);
 /// Stores a value for the tenant, or removes it (NULL).
 cb_status cb_store(cb_contact *contact, const char *key, const char *value);
 
+/// Draws one of these weights, the same one whenever the contact is replayed: its index.
+cb_status cb_choose(cb_contact *contact, const char *name, const uint32_t *weights, size_t count, uint32_t *drawn);
+
+/// A named value.
+typedef struct cb_attribute {
+  const char *name, *value;
+} cb_attribute;
+
+/// Ends this flow, and starts the flow of another deployment with these attributes set: a list with one without a name at its
+/// end, or NULL. It returns only if it fails.
+cb_status cb_continue_as(cb_contact *contact, const char *deployment, const cb_attribute *attributes);
+/// Closes the person's side; what follows has five seconds to tidy up.
+void cb_hang_up(cb_contact *contact, cb_end reason);
+
+/// A skill the agent must have, at least at this level of 1 to 10.
+typedef struct cb_skill {
+  const char *name;
+  uint8_t min_level;
+} cb_skill;
+
+/// What to wait for.
+typedef struct cb_queue {
+  const char *name;
+  /// Higher is served first: -1000 to 1000.
+  int priority;
+  /// At most 16, with one without a name at their end; or NULL.
+  const cb_skill *skills;
+} cb_queue;
+
 /// A place in a queue.
 typedef struct cb_place {
   cb_contact *contact;
   cordboard_flow_conversation_own_waiting_t handle;
+  /// A recording that is played meanwhile; NULL: the queue's music.
+  const char *music;
   /// The host says the position so often. 0: never.
   uint32_t announce_ms;
   bool over;
@@ -223,6 +256,8 @@ typedef struct cb_place {
 
 /// Takes a place in a queue; higher priority is served first. It doesn't answer by itself.
 cb_status cb_enqueue(cb_contact *contact, const char *queue, int priority, cb_place *place);
+/// The same, for an agent with these skills.
+cb_status cb_enqueue_for(cb_contact *contact, const cb_queue *queue, cb_place *place);
 /// Waits for an agent. `status->tag`: CORDBOARD_FLOW_TYPES_WAIT_STATUS_... The time bounds the waiting, not the talk. What the
 /// status holds is freed with `cordboard_flow_types_wait_status_free`.
 cb_status cb_wait(cb_place *place, uint32_t ms, cordboard_flow_types_wait_status_t *status);

@@ -175,7 +175,6 @@ export class Place {
   #contact;
   #raw;
   #treatment;
-  #over = false;
 
   constructor(contact, raw, { music, announce }) {
     this.#contact = contact;
@@ -185,11 +184,13 @@ export class Place {
     }
   }
   wait(seconds) {
+    const raw = this.#raw;
+    if (!raw) throw new FlowError("not-now", "not-now: this place is over");
     try {
       const { tag, val } = call(FlowError, () =>
-        this.#treatment ? this.#raw.waitWith(this.#treatment, ms(seconds)) : this.#raw.wait(ms(seconds)),
+        this.#treatment ? raw.waitWith(this.#treatment, ms(seconds)) : raw.wait(ms(seconds)),
       );
-      this.#over = tag !== "still-waiting";
+      if (tag !== "still-waiting") this.#close();
       if (tag === "lost") return { kind: tag, why: val };
       if (tag === "talked") {
         const by = val.endedBy;
@@ -198,7 +199,7 @@ export class Place {
       const estimate = val.estimateMs == null ? undefined : val.estimateMs / 1000;
       return { kind: tag, position: val.position, waiting: val.waiting, estimate, waited: val.waitedMs / 1000 };
     } catch (error) {
-      this.#over = true;
+      if (error instanceof Ended || error instanceof TakenOver) this.#close();
       throw error;
     }
   }
@@ -208,15 +209,18 @@ export class Place {
       return true;
     } catch (error) {
       if (error instanceof Connected) return false;
-      this.#over = true;
+      if (error instanceof Ended || error instanceof TakenOver) this.#close();
       throw error;
     }
   }
   leave() {
-    if (!this.#over) {
-      this.#over = true;
-      this.#raw.leave();
-    }
+    this.#raw?.leave();
+    this.#close();
+  }
+  // The engine frees no handle by itself, and there are 256 of them.
+  #close() {
+    this.#raw?.[Symbol.dispose]();
+    this.#raw = undefined;
   }
   [Symbol.dispose]() {
     this.leave();

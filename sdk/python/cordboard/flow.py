@@ -454,7 +454,7 @@ class Place:
                 waited = _waited(_call(self._waiting.wait_with, self._treatment, _ms(duration)))
             else:
                 waited = _waited(_call(self._waiting.wait, _ms(duration)))
-        except FlowError:
+        except (Ended, TakenOver):
             self._over = True
             raise
         self._over = not isinstance(waited, StillWaiting)
@@ -467,7 +467,7 @@ class Place:
             self._contact.say(*parts)
         except Connected:
             return False
-        except FlowError:
+        except (Ended, TakenOver):
             self._over = True
             raise
         return True

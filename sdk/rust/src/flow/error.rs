@@ -33,6 +33,13 @@ pub enum Error {
     Other(String),
 }
 
+impl Error {
+    /// Whether the conversation is over with it: then there is no place in a queue left to be given up.
+    pub(super) fn ends(&self) -> bool {
+        matches!(self, Self::Ended | Self::TakenOver)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

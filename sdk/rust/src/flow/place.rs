@@ -106,7 +106,7 @@ impl<'c> Place<'c> {
             Ok(()) => Ok(Heard::Whole),
             Err(Error::Connected) => Ok(Heard::Cut),
             Err(error) => {
-                self.over.set(true);
+                self.over.set(self.over.get() || error.ends());
                 Err(error)
             }
         }
@@ -120,8 +120,10 @@ impl<'c> Place<'c> {
     }
 
     fn note(&self, waited: Result<WaitStatus>) -> Result<WaitStatus> {
-        if !matches!(waited, Ok(WaitStatus::StillWaiting(_))) {
-            self.over.set(true);
+        match &waited {
+            Ok(WaitStatus::StillWaiting(_)) => {}
+            Ok(_) => self.over.set(true),
+            Err(error) => self.over.set(self.over.get() || error.ends()),
         }
         waited
     }

@@ -373,6 +373,9 @@ impl Queued for ScriptedPlace {
     fn wait(&self, timeout_ms: u32) -> Result<WaitStatus, ContactError> {
         let mut person = self.0.borrow_mut();
         person.log.push(format!("wait {timeout_ms} ms"));
+        if !(100..=3_600_000).contains(&timeout_ms) {
+            return Err(ContactError::Invalid("timeout-ms".into()));
+        }
         let status = person.waits.pop_front().ok_or(ContactError::Ended)?;
         person.queued = matches!(status, WaitStatus::StillWaiting(_));
         Ok(status)

@@ -138,6 +138,17 @@ fn a_place_is_left_unless_it_is_over() {
 }
 
 #[test]
+fn a_place_that_could_not_be_waited_in_is_left() {
+    let talked = run!(Person::new(), |contact| {
+        let waited = contact.enqueue("sales")?.wait(120.minutes());
+        assert_eq!(waited, Err(Error::Invalid("timeout-ms".into())));
+        contact.enqueue("support")?;
+        Ok(End::Completed)
+    });
+    assert_eq!(talked.log, ["enqueue sales", "wait 7200000 ms", "leave", "enqueue support", "leave"]);
+}
+
+#[test]
 fn draws_and_stored_values() {
     let talked = run!(Person::new().draws(1).stored("open", "yes"), |contact| {
         let drawn = contact.choose("greeting", &[("short", 9), ("long", 1)])?;
