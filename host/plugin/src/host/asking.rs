@@ -6,7 +6,7 @@ use crate::error::AskError;
 use crate::inspector::{Finding, Inspection, InspectorProgram, Summary, Talk, Turn};
 use crate::scorer::{ScoreInput, Scored};
 use crate::task::Aborted;
-use crate::web::FetchOrder;
+use crate::web::{FetchOrder, Fetcher};
 use cordboard_core::flow::{FetchError, FetchResponse, LookupError, Profile};
 use cordboard_core::ids::Version;
 use cordboard_core::time::Timestamp;
@@ -49,6 +49,20 @@ impl PluginHost {
         let _use = InUse::new(loaded);
         let key = (key_kind.to_owned(), key_value.to_owned());
         Box::pin(directory.lookup(self.0.runtime(), key, timeout)).await
+    }
+
+    /// Whether a request of a flow could be sent, but for what is granted: with its configuration, and nothing is sent.
+    ///
+    /// # Errors
+    /// What [`fetch`](Self::fetch) would refuse it with.
+    pub fn check_fetch(&self, version: Version, order: FetchOrder) -> Result<(), FetchError> {
+        let loaded = self.0.get(version);
+        match loaded.as_ref().map(|loaded| &loaded.program) {
+            Some(Kind::Flow(program)) if program.fetcher.is_some() => Fetcher::check(&program.config, order),
+            Some(Kind::Flow(_) | Kind::Scorer(_) | Kind::Crm(_) | Kind::Dialer(_) | Kind::Inspector(_)) | None => {
+                Err(FetchError::Other("no flow of this version is loaded that sends requests".into()))
+            }
+        }
     }
 
     /// Sends a request of a flow, under what its version is granted now and with its configuration; whoever waits no

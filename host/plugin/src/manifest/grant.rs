@@ -3,7 +3,7 @@
 use super::{Manifest, Want};
 use crate::config::{EgressBounds, EgressRule, Grants, Quota};
 use crate::error::LoadError;
-use crate::web::check_grants;
+use crate::web::{check_grants, rule_for};
 use std::collections::BTreeSet;
 
 /// What an operator grants to a plugin's name.
@@ -68,6 +68,12 @@ impl Manifest {
             bounds: granted.bounds,
             stored_values: granted.stored_values.filter(|_| wants_values),
         }
+    }
+
+    /// Whether it wants a request: one that can be granted. What leads nowhere is refused elsewhere.
+    pub fn wants_request(&self, method: &str, url: &str) -> bool {
+        let Some(rule) = rule_for(method, url) else { return true };
+        self.wants.iter().any(|want| covers(want, &rule) && methods(want).iter().any(|wanted| wanted == method))
     }
 
     /// What is wanted and not granted.

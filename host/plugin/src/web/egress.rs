@@ -165,6 +165,12 @@ impl fmt::Display for Target {
     }
 }
 
+/// The narrowest rule that lets this request go; none: the URL leads nowhere.
+pub(crate) fn rule_for(method: &str, url: &str) -> Option<EgressRule> {
+    let Target { scheme, host, port } = target(&url.parse().ok()?)?;
+    Some(EgressRule { scheme, host, port, methods: vec![method.to_owned()], private: true })
+}
+
 fn target(uri: &Uri) -> Option<Target> {
     let (scheme, default_port) = match uri.scheme() {
         Some(scheme) if *scheme == UriScheme::HTTP => (Scheme::Http, 80),

@@ -3,7 +3,7 @@
 
 use super::Reach;
 use super::connect::Wire;
-use super::egress::{Admitted, Sent, connected, exchanged};
+use super::egress::{Admitted, Sent, connected, exchanged, rule_for};
 use crate::guest::shortened;
 use cordboard_core::flow::{FetchError, FetchRequest, FetchResponse, HeaderValue, check_response};
 use http_body_util::{BodyExt, Empty, Full};
@@ -48,6 +48,16 @@ impl Fetcher {
 
     pub(crate) fn reach(&self) -> &Reach {
         &self.reach
+    }
+
+    /// Whether it could be sent, but for what is granted.
+    pub(crate) fn check(config: &[(String, String)], order: FetchOrder) -> Result<(), FetchError> {
+        let method = order.request.method.as_str().to_owned();
+        let request = outgoing(order, config).map_err(FetchError::Invalid)?;
+        match rule_for(&method, &request.uri().to_string()) {
+            Some(_) => Ok(()),
+            None => Err(unsent(&Error::HttpRequestUriInvalid)),
+        }
     }
 
     pub(crate) async fn fetch(

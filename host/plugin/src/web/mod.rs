@@ -9,7 +9,7 @@ mod tls;
 use crate::config::Grants;
 use crate::guest::{Bucket, Guest};
 use cordboard_core::ids::Version;
-pub(crate) use egress::{Egress, check_grants};
+pub(crate) use egress::{Egress, check_grants, rule_for};
 pub use fetch::FetchOrder;
 pub(crate) use fetch::{Fetcher, MAX_FETCHES};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
