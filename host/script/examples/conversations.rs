@@ -54,7 +54,7 @@ async fn measure() {
     let limits = Limits { calls_per_second: 1_000_000, ..Limits::default() };
     let spec = LoadSpec { component: component.into(), config: Vec::new(), limits, grants: Grants::default() };
     host.load(flow, spec).await.unwrap();
-    let stage = Stage { host, flow, others: BTreeMap::new(), speech: Arc::new(Estimate) };
+    let stage = Stage { host, flow, others: BTreeMap::new(), manifests: BTreeMap::new(), speech: Arc::new(Estimate) };
     let script = Arc::new(Script::read(SCRIPT).unwrap());
     let first = play(&stage, &script.cases[0]).await;
     assert!(first.difference.is_none(), "{:?}", first.difference);

@@ -1,21 +1,33 @@
 //! A conversation measured against its script: what is to be done next, what is waited for, and the first difference.
 //!
 //! Expectations are met in their order, each by the first moment after the one before that fits it; what nobody expects
-//! may happen in between. A flow's failure is the exception: it has to be expected. In a strict script so has everything
-//! that is said, asked, looked up, set, stored, queued or refused.
+//! may happen in between. A flow's failure is the exception: it has to be expected, and so has an end as failed. In a strict
+//! script so has everything that is said, asked, looked up, fetched, set, stored, queued or refused.
 
 use crate::fit::Fit;
 use crate::language::{At, Case, DAY_MS, Ends, Span, Step};
 use crate::moment::{Happened, Moment};
 use std::collections::BTreeSet;
 
+/// How long an expectation may take on a real call where the script names no time.
+const PATIENCE_MS: u64 = 60_000;
+
 /// How much of a conversation can be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
     /// All of it.
     Whole,
-    /// What a centre tells its event stream: no ringing, draws, stored values, logs and refusals.
+    /// What a centre tells its event stream: no ringing, draws, stored values, requests, logs and refusals. It is in real
+    /// time, too: an expectation that names no time has a minute.
     Events,
+}
+
+/// The time that `within` gives an expectation.
+#[derive(Clone, Copy, Debug)]
+struct Bound {
+    within: Span,
+    /// Since the call came in.
+    until_ms: u64,
 }
 
 /// Moments kept of one conversation. A flow that calls as often as it may makes some 10,000.
@@ -65,8 +77,11 @@ pub struct Course<'c> {
     /// When the latest step was done or met.
     since_ms: u64,
     /// The next expectation is met by then.
-    until_ms: Option<u64>,
-    never: Vec<&'c At<Step>>,
+    bound: Option<Bound>,
+    /// What must not happen, and the first moment that it holds for.
+    never: Vec<(usize, &'c At<Step>)>,
+    /// The first moment after the latest step that was done or met.
+    here: usize,
     hung_up: bool,
     ended: bool,
     difference: Option<Difference>,
@@ -84,13 +99,19 @@ impl<'c> Course<'c> {
             cursor: 0,
             met: 0,
             since_ms: 0,
-            until_ms: None,
-            never: case.never.iter().collect(),
+            bound: None,
+            never: Vec::new(),
+            here: 0,
             hung_up: false,
             ended: false,
             difference: None,
             unseen: BTreeSet::new(),
         };
+        case.never.iter().for_each(|never| course.forbid(never));
+        if case.strict && sight == Sight::Events {
+            let what = "strict: what is fetched, stored and refused, and that a flow goes on as another";
+            course.unseen.insert(what.into());
+        }
         course.advance();
         course
     }
@@ -102,24 +123,36 @@ impl<'c> Course<'c> {
         }
         match self.case.steps.get(self.at) {
             Some(step) if step.what.is_deed() => Next::Do(&step.what),
-            Some(_) => Next::Wait { until_ms: self.until_ms.unwrap_or(DAY_MS) },
+            Some(_) => Next::Wait { until_ms: self.until_ms() },
             None if self.ended => Next::Over,
-            None => match &self.case.ends {
-                Some(ends) => Next::Wait { until_ms: ends.within.0 },
-                None if self.hung_up => Next::Wait { until_ms: DAY_MS },
-                None => Next::HangUp,
-            },
+            None if self.case.ends.is_none() && !self.hung_up => Next::HangUp,
+            None => Next::Wait { until_ms: self.until_ms() },
         }
+    }
+
+    /// When what is waited for is too late: the next expectation, or after the last one the end.
+    fn until_ms(&self) -> u64 {
+        let ends = self.case.ends.as_ref().filter(|_| self.at >= self.case.steps.len());
+        let named = self.bound.map(|bound| bound.until_ms).or(ends.and_then(|ends| ends.within).map(|span| span.0));
+        named.unwrap_or(match self.sight {
+            Sight::Whole => DAY_MS,
+            Sight::Events => self.since_ms.saturating_add(PATIENCE_MS),
+        })
     }
 
     /// What was next to be done is done.
     pub fn done(&mut self, now_ms: u64) {
-        if self.case.steps.get(self.at).is_some() {
-            self.at += 1;
-        } else {
-            self.hung_up = true;
+        match self.case.steps.get(self.at) {
+            Some(step) if step.what.is_deed() => {
+                self.hung_up |= step.what == Step::HangsUp;
+                self.at += 1;
+            }
+            // The end of the conversation was sooner.
+            Some(_) => return,
+            None => self.hung_up = true,
         }
         self.since_ms = now_ms;
+        self.here = self.moments.len();
         self.advance();
     }
 
@@ -141,19 +174,23 @@ impl<'c> Course<'c> {
         if now_ms <= until_ms {
             return;
         }
-        match self.case.steps.get(self.at) {
-            Some(step) if self.until_ms.is_some() => {
-                let within = Span(until_ms.saturating_sub(self.since_ms));
+        let late = match self.sight {
+            Sight::Whole => "a day has passed, and it goes on: the flow doesn't seem to end".to_owned(),
+            Sight::Events => format!("nothing of the kind for {}: `within` gives it longer", Span(PATIENCE_MS)),
+        };
+        match (self.case.steps.get(self.at), self.bound) {
+            (Some(step), Some(Bound { within, .. })) => {
                 let expected = format!("{} within {within}", step.what);
                 self.missed(Some((step.line, step.column)), expected, "it has not happened".into(), &step.what);
             }
-            Some(step) => {
-                let got = "a day has passed, and it goes on: the flow doesn't seem to end".into();
-                self.missed(Some((step.line, step.column)), step.what.to_string(), got, &step.what);
+            (Some(step), None) => {
+                self.missed(Some((step.line, step.column)), step.what.to_string(), late, &step.what);
             }
-            None => {
-                let expected = format!("an end within {}", Span(until_ms));
-                self.differ(None, expected, "the conversation goes on".into(), None);
+            (None, _) => {
+                let within = self.case.ends.as_ref().and_then(|ends| ends.within);
+                let expected = within.map_or("an end".into(), |within| format!("an end within {within}"));
+                let got = if within.is_some() { "the conversation goes on".into() } else { late };
+                self.differ(None, expected, got, None);
             }
         }
     }
@@ -166,16 +203,16 @@ impl<'c> Course<'c> {
         }
     }
 
+    /// What the script says elsewhere isn't so.
+    pub fn wrong_at(&mut self, place: (u64, u64), expected: String, got: String) {
+        self.differ(Some(place), expected, got, None);
+    }
+
     /// Something else is wrong.
     pub fn wrong(&mut self, got: String) {
         let place = self.case.steps.get(self.at).map(|step| ((step.line, step.column), step.what.to_string()));
         let (place, expected) = place.map_or((None, "an end".into()), |(place, expected)| (Some(place), expected));
         self.differ(place, expected, got, None);
-    }
-
-    /// What happened, in order.
-    pub fn moments(&self) -> &[Moment] {
-        &self.moments
     }
 
     /// The first difference, if there is one.
@@ -212,27 +249,23 @@ impl<'c> Course<'c> {
             match case.steps.get(self.at) {
                 Some(step) => match &step.what {
                     Step::Within(span) => {
-                        self.until_ms = Some(self.since_ms.saturating_add(span.0));
+                        let until_ms = self.since_ms.saturating_add(span.0);
+                        self.bound = Some(Bound { within: *span, until_ms });
                         self.at += 1;
                     }
                     Step::Never(_) => {
-                        self.never.push(step);
+                        self.forbid(step);
                         self.at += 1;
                     }
-                    deed if deed.is_deed() => {
-                        let passive = matches!(deed, Step::Silent(_) | Step::Listens);
-                        if self.ended && passive {
-                            self.at += 1;
-                        } else if self.ended {
-                            let got = "the conversation is over".into();
-                            self.differ(Some((step.line, step.column)), deed.to_string(), got, self.last());
-                        } else {
-                            return;
-                        }
-                    }
+                    deed if deed.is_deed() && !self.ended => return,
+                    // Nothing is said any more.
+                    Step::Listens => self.at += 1,
+                    // A script that says how it ends lets the end cut silence short.
+                    Step::Silent(_) if self.case.ends.is_some() => self.at += 1,
+                    deed if deed.is_deed() => self.cut_short(step),
                     unseen if self.sight == Sight::Events && is_hidden(unseen) => {
                         self.unseen.insert(format!("{unseen} (line {})", step.line));
-                        self.until_ms = None;
+                        self.bound = None;
                         self.at += 1;
                     }
                     _ if !self.look(Some(step)) => return,
@@ -244,41 +277,73 @@ impl<'c> Course<'c> {
         }
     }
 
-    fn last(&self) -> Option<usize> {
-        self.moments.len().checked_sub(1)
+    /// From here on this must not happen.
+    fn forbid(&mut self, never: &'c At<Step>) {
+        let what = forbidden(never);
+        if self.sight == Sight::Events && is_hidden(what) {
+            self.unseen.insert(format!("never {what} (line {})", never.line));
+        } else {
+            self.never.push((self.here, never));
+        }
+    }
+
+    /// The conversation was over before this could be done: for a reason that is worse, perhaps.
+    fn cut_short(&mut self, deed: &'c At<Step>) {
+        while self.difference.is_none() && self.look(Some(deed)) {}
+        let got = "the conversation is over".into();
+        self.differ(Some((deed.line, deed.column)), deed.what.to_string(), got, self.moments.len().checked_sub(1));
+    }
+
+    /// Whether a `never` speaks of this moment.
+    fn is_forbidden(&mut self, number: usize, happened: &Happened) -> bool {
+        for (_, never) in self.never.iter().filter(|(from, _)| number >= *from) {
+            let what = forbidden(never);
+            match what.fits(happened) {
+                Fit::Yes => {
+                    let place = Some((never.line, never.column));
+                    self.differ(place, format!("never {what}"), happened.to_string(), Some(number));
+                    return true;
+                }
+                Fit::Unseen => {
+                    self.unseen.insert(format!("all of: never {what} (line {})", never.line));
+                }
+                Fit::Other | Fit::Unlike => {}
+            }
+        }
+        false
     }
 
     /// Looks at the next moment. False if there is none.
     fn look(&mut self, expected: Option<&'c At<Step>>) -> bool {
-        let Some(moment) = self.moments.get(self.cursor) else { return false };
+        let Some(moment) = self.moments.get(self.cursor).cloned() else { return false };
         let (number, at_ms) = (self.cursor, moment.at_ms);
         self.cursor += 1;
-        if let Some(never) = self.never.iter().find(|never| matches!(forbidden(never).fits(&moment.what), Fit::Yes)) {
-            let (place, text) = ((never.line, never.column), format!("never {}", forbidden(never)));
-            let got = moment.what.to_string();
-            self.differ(Some(place), text, got, Some(number));
+        if self.is_forbidden(number, &moment.what) {
             return true;
         }
         let fit = expected.map_or(Fit::Other, |step| step.what.fits(&moment.what));
-        if let (Some(step), Fit::Yes | Fit::Unseen) = (expected, fit) {
-            if let Some(until_ms) = self.until_ms.filter(|until_ms| at_ms > *until_ms) {
-                let within = Span(until_ms.saturating_sub(self.since_ms));
-                let expected = format!("{} within {within}", step.what);
-                let got = format!("it happened {} later", Span(at_ms - until_ms));
-                self.differ(Some((step.line, step.column)), expected, got, Some(number));
-                return true;
-            }
-            if fit == Fit::Unseen {
-                self.unseen.insert(format!("all of: {} (line {})", step.what, step.line));
-            }
-            self.at += 1;
-            self.until_ms = None;
-            self.since_ms = at_ms;
-            self.met = self.cursor;
+        let (Some(step), Fit::Yes | Fit::Unseen) = (expected, fit) else {
+            self.unexpected(expected, &moment.what, number, at_ms);
+            return true;
+        };
+        if let Some(Bound { within, until_ms }) = self.bound.filter(|bound| at_ms > bound.until_ms) {
+            let expected = format!("{} within {within}", step.what);
+            let got = format!("it happened {} later", Span(at_ms - until_ms));
+            self.differ(Some((step.line, step.column)), expected, got, Some(number));
             return true;
         }
-        let happened = moment.what.clone();
-        self.unexpected(expected, &happened, number, at_ms);
+        if fit == Fit::Unseen {
+            self.unseen.insert(format!("all of: {} (line {})", step.what, step.line));
+        }
+        self.at += 1;
+        // What one step expects of several names it expects within the same time.
+        let same = |next: &At<Step>| (next.line, next.column) == (step.line, step.column);
+        if !self.case.steps.get(self.at).is_some_and(same) {
+            self.bound = None;
+        }
+        self.since_ms = at_ms;
+        self.met = self.cursor;
+        self.here = self.cursor;
         true
     }
 
@@ -288,7 +353,8 @@ impl<'c> Course<'c> {
         let said = || expected.map_or("nothing of the kind".into(), |step| step.what.to_string());
         match happened {
             Happened::Failed { .. } => self.differ(place, said(), happened.to_string(), Some(number)),
-            Happened::Ended { .. } => match (expected, &self.case.ends) {
+            Happened::Ended { reason, .. } => match (expected, &self.case.ends) {
+                (Some(step), _) if step.what.is_deed() => {}
                 (Some(step), _) => self.missed(place, step.what.to_string(), happened.to_string(), &step.what),
                 (None, Some(ends)) => {
                     if let Some((expected, got)) = unlike(ends, happened, at_ms) {
@@ -300,9 +366,13 @@ impl<'c> Course<'c> {
                         self.unseen.insert("the attributes at the end".into());
                     }
                 }
+                (None, None) if matches!(reason.as_str(), "failed" | "refused") => {
+                    let expected = "an end that is no failure, where no `ends` says so".into();
+                    self.differ(None, expected, happened.to_string(), Some(number));
+                }
                 (None, None) => {}
             },
-            other if self.case.strict && other.counts() => {
+            other if self.case.strict && other.counts() && !expected.is_some_and(|step| step.what.is_deed()) => {
                 self.differ(place, format!("{} (the script is strict)", said()), other.to_string(), Some(number));
             }
             _ => {}
@@ -323,6 +393,7 @@ const fn is_hidden(step: &Step) -> bool {
         step,
         Step::Rings
             | Step::Drew(_)
+            | Step::Fetched(_)
             | Step::Stored(_)
             | Step::Removed(_)
             | Step::Loaded(_)
@@ -342,8 +413,8 @@ fn unlike(ends: &Ends, happened: &Happened, at_ms: u64) -> Option<(String, Strin
     if let Some(wanted) = ends.detail.as_ref().filter(|wanted| !wanted.fit(said)) {
         return Some((format!("ends with {wanted}"), happened.to_string()));
     }
-    if at_ms > ends.within.0 {
-        return Some((format!("an end within {}", ends.within), format!("it ended after {}", Span(at_ms))));
+    if let Some(within) = ends.within.filter(|within| at_ms > within.0) {
+        return Some((format!("an end within {within}"), format!("it ended after {}", Span(at_ms))));
     }
     let attributes = attributes.as_ref()?;
     ends.attributes.iter().find_map(|(name, wanted)| {

@@ -83,6 +83,13 @@ impl Step {
                 let told = members.value(wanted.directory.as_ref(), directory).value(wanted.outcome.as_ref(), outcome);
                 told.seen(wanted.kind.as_ref(), kind.as_ref()).seen(wanted.value.as_ref(), value.as_ref()).0
             }
+            (Self::Fetched(wanted), Happened::Fetched { method, url, body, outcome, .. }) => {
+                let body = body.as_deref().unwrap_or_default();
+                // The contract's name is in small letters, HTTP's in capitals.
+                let same = |wanted: &Value| wanted.fits(method) || wanted.fits(&method.to_ascii_lowercase());
+                let members = members.is(wanted.method.as_ref().is_none_or(same)).words(wanted.body.as_ref(), body);
+                members.value(wanted.url.as_ref(), url).value(wanted.outcome.as_ref(), outcome).0
+            }
             (Self::Set(pairs), Happened::Set { name, value })
             | (Self::Stored(pairs), Happened::Stored { key: name, value: Some(value) }) => {
                 let Some((wanted, fitting)) = only(pairs) else { return Fit::Other };
@@ -131,7 +138,8 @@ impl Step {
 fn members(f: &mut fmt::Formatter<'_>, all: &[(&str, Option<&dyn fmt::Display>)]) -> fmt::Result {
     for (name, member) in all {
         if let Some(member) = member {
-            write!(f, " {name} {member}")?;
+            let space = if name.is_empty() { "" } else { " " };
+            write!(f, "{space}{name} {member}")?;
         }
     }
     Ok(())
@@ -180,6 +188,11 @@ impl fmt::Display for Step {
                 let rest = [("in", shown(&it.directory)), ("with outcome", shown(&it.outcome))];
                 members(f, &[("kind", shown(&it.kind)), ("value", shown(&it.value))])?;
                 members(f, &rest)
+            }
+            Self::Fetched(it) => {
+                f.write_str("fetched")?;
+                members(f, &[("", shown(&it.method)), ("", shown(&it.url))])?;
+                members(f, &[("with", shown(&it.body)), ("with outcome", shown(&it.outcome))])
             }
             Self::Set(Pairs(all)) => pairs(f, "set", all),
             Self::Stored(Pairs(all)) => pairs(f, "stored", all),

@@ -15,9 +15,9 @@ mod speech;
 pub use course::{Course, Difference, Next, Sight};
 pub use drive::{Played, Stage, play};
 pub use language::{
-    AgentPlan, Asked, At, Caller, Case, Chose, DAY_MS, DayTime, Drew, Ends, Fails, Keys, LeftQueue, Loaded, LookedUp,
-    LookupFails, MAX_CASES, MAX_SCRIPT_BYTES, MORNING, Manner, Pairs, Part, Person, Queued, Refused, Row, Script,
-    ScriptError, Span, Step, Value, ValuesFail, Words, schema,
+    AgentPlan, Asked, At, BackendRow, Caller, Case, Chose, DAY_MS, DayTime, Drew, Ends, Fails, FetchFails, Fetched,
+    Keys, LeftQueue, Loaded, LookedUp, LookupFails, MAX_CASES, MAX_SCRIPT_BYTES, MORNING, Manner, Pairs, Part, Person,
+    Queued, Refused, Response, Row, Script, ScriptError, Span, Step, Value, ValuesFail, Words, schema,
 };
 pub use moment::{Happened, Moment, Who};
 pub use report::{Report, timeline};

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Of a request's body in a timeline.
+const SHOWN_CHARS: usize = 200;
+
 /// Something that happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
@@ -66,6 +69,19 @@ pub enum Happened {
         /// The key.
         value: Option<String>,
         /// `found`, `unknown`, `timeout`, ….
+        outcome: String,
+        /// How long it took.
+        took_ms: u64,
+    },
+    /// A request was sent, and its response came, or none.
+    Fetched {
+        /// `GET`, ….
+        method: String,
+        /// The whole URL.
+        url: String,
+        /// What was sent; none: nothing.
+        body: Option<String>,
+        /// The status, or why there is none.
         outcome: String,
         /// How long it took.
         took_ms: u64,
@@ -185,6 +201,7 @@ impl Happened {
             | Self::Asked { .. }
             | Self::Chose { .. }
             | Self::LookedUp { .. }
+            | Self::Fetched { .. }
             | Self::Set { .. }
             | Self::Stored { .. }
             | Self::Loaded { .. }
@@ -214,6 +231,7 @@ impl Happened {
             | Self::HostSaid(_)
             | Self::Asked { .. }
             | Self::LookedUp { .. }
+            | Self::Fetched { .. }
             | Self::Set { .. }
             | Self::Stored { .. }
             | Self::Queued { .. }
@@ -268,6 +286,14 @@ impl fmt::Display for Happened {
             }
             Self::LookedUp { directory: Some(directory), kind, value, outcome, took_ms } => {
                 write!(f, "looks up {} {} in `{directory}`: {outcome} after {took_ms} ms", some(kind), some(value))
+            }
+            Self::Fetched { method, url, body, outcome, took_ms } => {
+                write!(f, "fetches {method} {url}")?;
+                if let Some(body) = body.as_ref().filter(|body| !body.is_empty()) {
+                    let shown: String = body.chars().take(SHOWN_CHARS).collect();
+                    write!(f, " with {shown}{}", if shown.len() < body.len() { "…" } else { "" })?;
+                }
+                write!(f, ": {outcome} after {took_ms} ms")
             }
             Self::Set { name, value } => write!(f, "sets {name} = {value}"),
             Self::Stored { key, value: Some(value) } => write!(f, "stores {key} = {value}"),

@@ -33,7 +33,13 @@ async fn stage(flow: &str, config: &[(&str, &str)]) -> Stage {
     let host = PluginHost::start(PluginConfig { max_flow_instances: 64, ..PluginConfig::default() }).unwrap();
     let flow = load(&host, flow, config).await;
     let night = load(&host, "reception", &[]).await;
-    Stage { host, flow, others: BTreeMap::from([("night".into(), night)]), speech: Arc::new(Estimate) }
+    Stage {
+        host,
+        flow,
+        others: BTreeMap::from([("night".into(), night)]),
+        manifests: BTreeMap::new(),
+        speech: Arc::new(Estimate),
+    }
 }
 
 async fn played(stage: &Stage, script: &str) -> Played {
@@ -97,8 +103,7 @@ async fn prompts_take_their_time_and_keys_cut_them() {
 async fn a_caller_can_hang_up_at_any_point() {
     let stage = stage("probe-flow", &[]).await;
     holds(&stage, &probe("menu", "conversation: [hangs_up]\nnever: [asked: main-menu]\nends: cancelled")).await;
-    holds(&stage, &probe("menu", "conversation: [asked: main-menu, hangs_up]\nfallback_queue: none\nends: hung-up"))
-        .await;
+    holds(&stage, &probe("menu", "conversation: [asked: main-menu, hangs_up]\nends: hung-up")).await;
     holds(&stage, &probe("menu", "conversation: [asked: main-menu, silent: 2s, hangs_up]\nends: hung-up")).await;
     fails(
         &stage,
@@ -179,7 +184,6 @@ async fn agents_answer_refuse_and_leave() {
     )
     .await;
     holds(&stage, &agents("", ", silent: 1h, queue_closes: support, left_queue: lost]\nends: failed")).await;
-    fails(&stage, &agents("", ", agent_ready: 7009]"), "the script has no agent `7009`").await;
     fails(&stage, &agents("", ", agent_hangs_up]"), "no agent talks with the caller").await;
 }
 
@@ -235,13 +239,25 @@ async fn stored_values_are_the_scripts() {
         ),
     )
     .await;
+    for (fails, call) in [("quota", "store"), ("unavailable", "load"), ("not-granted", "load")] {
+        let steps = format!("values_fail: {fails}\nconversation: [refused: {{call: {call}, error: {fails}}}]");
+        holds(&stage, &probe("values", &steps)).await;
+    }
 }
 
 #[tokio::test]
 async fn operators_act_from_outside() {
     let stage = stage("probe-flow", &[]).await;
-    let ends = "conversation: [asked: main-menu, operator_sets: {vip: 'yes'}, set: {vip: 'yes'}, operator_ends]\nends: {reason: ended-by-operator, attributes: {vip: 'yes'}}";
+    let ends = "conversation: [asked: main-menu, operator_sets: {vip: 'yes'}, operator_ends]\nends: {reason: ended-by-operator, attributes: {vip: 'yes'}}";
     holds(&stage, &probe("menu", ends)).await;
+    holds(
+        &stage,
+        &probe("menu", &format!("strict: true\n{}", ends.replace("operator_ends", "silent: 1s, operator_ends"))),
+    )
+    .await;
+    // `set` means what the flow does.
+    let set = "conversation: [asked: main-menu, operator_sets: {vip: 'yes'}, set: {vip: 'yes'}]\nends: other";
+    fails(&stage, &probe("menu", set), "expected  set vip = yes").await;
 }
 
 #[tokio::test]
@@ -257,7 +273,9 @@ async fn the_flow_sees_the_scripts_time() {
 #[tokio::test]
 async fn draws_are_as_the_script_wants_them() {
     let stage = stage("probe-tour", &[]).await;
-    let drawn = |index: u32, more: &str| format!("{more}\nconversation: [drew: {{name: wording, index: {index}}}]");
+    let drawn = |index: u32, more: &str| {
+        format!("queues: [{{name: support}}]\n{more}\nconversation: [drew: {{name: wording, index: {index}}}]")
+    };
     for index in [0, 1] {
         holds(&stage, &drawn(index, &format!("draws: {{wording: {index}}}"))).await;
     }
@@ -270,14 +288,19 @@ async fn draws_are_as_the_script_wants_them() {
         zeros += u32::from(first.difference.is_none());
     }
     assert!((1..=12).contains(&zeros), "one of four: {zeros} of 20");
-    fails(&stage, &drawn(2, "draws: {wording: 2}"), "was never drawn as the script wants it").await;
+    fails(&stage, &drawn(2, "draws: {wording: 2}"), "but       one of 2 is drawn, counted from 0").await;
+    fails(&stage, &drawn(0, "draws: {wordng: 0}"), "but       the flow drew wording alone").await;
 }
 
 #[tokio::test]
 async fn a_flow_without_end_is_told_as_one() {
     let stage = stage("probe-flow", &[]).await;
-    fails(&stage, &probe("tour-ask", "conversation: [asked: main-menu]\nends: completed"), "an end within 1440 min")
-        .await;
+    fails(
+        &stage,
+        &probe("tour-ask", "conversation: [asked: main-menu]\nends: completed"),
+        "but       a day has passed, and it goes on",
+    )
+    .await;
     fails(&stage, &probe("tour-pause", "conversation: [within: 1m, asked: main-menu]"), "within 60 s").await;
 }
 
@@ -309,4 +332,127 @@ FAILED  x.yaml
                 but       says \"Welcome to Cordboard bank. Hello.\"
 ";
     assert!(told.starts_with(expected), "{told}");
+}
+
+#[tokio::test]
+async fn what_the_flow_makes_of_the_last_step_is_seen() {
+    let stage = stage("probe-flow", &[]).await;
+    for (dials, kind) in [("trap", "trap"), ("err", "guest-error"), ("loop", "deadline")] {
+        fails(&stage, &probe(dials, "conversation: []"), &format!("but       FAILS, {kind}")).await;
+    }
+    let full = "queues: [{name: support, waiting: 2, room: 2}]\nfallback_queue: support\nconversation: [listens]";
+    fails(&stage, &probe("queue", full), "but       FAILS, guest-error").await;
+}
+
+/// A request of the probe, as its configuration has it, and what becomes of it: the probe tells that in an attribute.
+async fn fetches(stage: &Stage, dials: &str, backend: &str, steps: &str) -> Played {
+    holds(stage, &probe(dials, &format!("backend: [{backend}]\nconversation: [{steps}]\nends: other"))).await
+}
+
+const CRM: &[(&str, &str)] = &[("base", "https://crm.example"), ("token", "hush-hush"), ("timeout-ms", "1000")];
+
+#[tokio::test]
+async fn back_ends_answer_late_wrongly_or_not_at_all() {
+    let stage = stage("probe-fetch", CRM).await;
+    let told = |told: &str| format!("set: {{fetched: '{told}'}}");
+    for (dials, row, outcome, attribute, lasted_ms) in [
+        ("get-a", "{answers: 404}", "404", "404 0 ", 50),
+        ("get-a", "{url: 'https://crm.example/a', answers: {body: hello}}", "200", "200 5 hello", 50),
+        (
+            "get-a",
+            "{url: /crm.*a$/, method: get, answers: {json: {a: [1, true]}}}",
+            "200",
+            "200 14 {\"a\":[1,true]}",
+            50,
+        ),
+        (
+            "get-a",
+            "{answers: {headers: {Location: /b, x-other: c, X-Answer: d}}, after: 300ms}",
+            "200",
+            "200 location=/b x-answer=d 0 ",
+            300,
+        ),
+        ("head-a", "{method: HEAD, answers: {body: hello}}", "200", "200 0 ", 50),
+        ("post-a", "{method: GET, answers: 200}, {body: a cord, answers: 201}", "201", "201 0 ", 50),
+        ("get-a", "{times: 0, fails: busy}, {answers: 200}", "200", "200 0 ", 50),
+        ("get-a", "{fails: busy}", "busy", "FetchError::Busy", 50),
+        ("get-a", "{fails: too-large}", "too-large", "FetchError::TooLarge", 50),
+        ("post-a", "{fails: unknown-outcome, after: 10ms}", "unknown-outcome", "FetchError::UnknownOutcome", 10),
+        ("get-a", "{fails: timeout}", "timeout", "FetchError::Timeout", 1_000),
+        ("get-a", "{fails: timeout, after: 700ms}", "timeout", "FetchError::Timeout", 700),
+        ("get-a", "{after: 2s, answers: 200}", "timeout", "FetchError::Timeout", 1_000),
+        ("get-a", "{fails: unavailable}", "unavailable", "/^FetchError::Unavailable/", 50),
+        ("get-a", "{fails: other}", "other", "/^FetchError::Other/", 50),
+    ] {
+        let steps = format!("fetched: {{url: /crm.example.a$/, outcome: {outcome}}}, {}", told(attribute));
+        let played = fetches(&stage, dials, row, &steps).await;
+        assert_eq!(played.lasted_ms, lasted_ms, "{row}: {}", text(&played));
+        assert!(!text(&played).contains("hush"), "{}", text(&played));
+    }
+    let large = format!("{{answers: {{body: {}}}}}", "x".repeat((128 << 10) + 1));
+    fetches(&stage, "get-a", &large, "fetched: {outcome: too-large}").await;
+    let body = "fetched: {method: POST, url: 'https://crm.example/a', body: cord, outcome: 200}";
+    fetches(&stage, "post-a", "{answers: 200}", body).await;
+    // Whoever hangs up doesn't hear of it.
+    let gone =
+        "backend: [{after: 1s, answers: 200}]\nconversation: [silent: 100ms, hangs_up, fetched: {outcome: ended}]";
+    holds(&stage, &probe("post-a", gone)).await;
+    fails(
+        &stage,
+        &probe("get-a", "strict: true\nbackend: [{answers: 200}]\nconversation: [set: {fetched: /200/}]"),
+        "but       fetches GET https://crm.example/a: 200 after 50 ms",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn requests_are_refused_as_on_a_host() {
+    let stage = stage("probe-fetch", CRM).await;
+    let refused = |error: &str| format!("refused: {{call: fetch, error: {error}}}");
+    for (dials, row, error) in [
+        ("get-a", "", "not-granted"),
+        ("get-a", "{url: 'https://crm.example/b', answers: 200}", "not-granted"),
+        ("get-a", "{fails: not-granted}", "not-granted"),
+        ("get-a", "{fails: invalid}", "invalid"),
+        ("bad-config", "{answers: 200}", "invalid"),
+        ("bad-headers", "{answers: 200}", "invalid"),
+        ("bad-body", "{answers: 200}", "invalid"),
+        ("bad-ftp", "{answers: 200}", "invalid"),
+    ] {
+        fetches(&stage, dials, row, &refused(error)).await;
+    }
+    // What the manifest doesn't want isn't granted, whatever the script answers.
+    let manifest = |wants: &str| {
+        let whole = format!(
+            r#"{{"manifest": 1, "name": "probe-fetch", "version": "0.1.0", "world": "cordboard:flow@0.2.0",
+                "description": "x", "wants": [{{"capability": "egress", "reason": "x", {wants}}}]}}"#
+        );
+        Arc::new(cordboard_plugin::Manifest::read(whole.as_bytes()).unwrap())
+    };
+    for (wants, granted) in [
+        (r#""host": "crm.example", "scheme": "https""#, true),
+        (r#""host": "*", "scheme": "any", "port": 443"#, true),
+        (r#""host": "crm.example""#, false),
+        (r#""host": "other.example", "scheme": "https""#, false),
+        (r#""host": "crm.example", "scheme": "https", "port": 8443"#, false),
+        (r#""host": "crm.example", "scheme": "https", "methods": ["POST"]"#, false),
+    ] {
+        let manifests = BTreeMap::from([(stage.flow, manifest(wants))]);
+        let stage = Stage { manifests, ..stage.clone() };
+        let step = if granted { "fetched: {outcome: 200}".into() } else { refused("not-granted") };
+        fetches(&stage, "get-a", "{answers: 200}", &step).await;
+    }
+}
+
+#[tokio::test]
+async fn a_place_is_asked_again() {
+    let stage = stage("probe-fetch", CRM).await;
+    let script = probe(
+        "order-end",
+        "backend:
+  - {method: POST, url: 'https://crm.example/orders', answers: {status: 201, headers: {location: /orders/7}}}
+  - {method: GET, url: /orders.7$/, times: 1, after: 700ms, answers: 503}
+conversation: [fetched: {method: POST, outcome: 201}, within: 1s, fetched: {url: 'https://crm.example/orders/7', outcome: 503}]",
+    );
+    holds(&stage, &script).await;
 }

@@ -61,7 +61,10 @@ fn what_is_wrong_is_told_and_nothing_is_played() -> Result<()> {
 
     let misspelt = write("misspelt.yaml", "conversation:\n  - hears: Welcome\n  - heers: a\n")?;
     let stored = write("stored.yaml", "values: {}\nconversation: []\n")?;
+    let ordered = write("ordered.yaml", "backend: [{answers: 200}]\nconversation: []\n")?;
+    let failing = write("failing.yaml", "values_fail: quota\nconversation: []\n")?;
     let night = write("night.yaml", "safe_flow: night\nconversation: []\n")?;
+    let directory = write("directory.yaml", "directory: []\nconversation: []\n")?;
     let odd = write("odd.yaml", "config: {colour: red}\nconversation: []\n")?;
     let nothing = write("nothing.wasm", "\0asm\u{1}\0\0\0")?;
     let mut bytes = std::fs::read(&flow)?;
@@ -77,6 +80,8 @@ fn what_is_wrong_is_told_and_nothing_is_played() -> Result<()> {
     for (script, component, part) in [
         (&misspelt, &flow, "misspelt.yaml:3:5: unknown variant `heers`"),
         (&stored, &flow, "which the plugin's manifest doesn't want"),
+        (&failing, &flow, "which the plugin's manifest doesn't want"),
+        (&ordered, &flow, "the plugin's manifest wants no requests"),
         (&night, &flow, "--with night=PLUGIN"),
         (&odd, &flow, "the plugin has no such key"),
         (&good, &nothing, "this is a core module, not a component"),
@@ -88,6 +93,9 @@ fn what_is_wrong_is_told_and_nothing_is_played() -> Result<()> {
         let (code, said) = simulate(folder.path(), &[text(script), text(component)])?;
         ensure!(code == 2 && said.contains(part), "{script:?} {component:?}: {code}: {said}");
     }
+    let with = format!("directory={}", text(&flow));
+    let (code, said) = simulate(folder.path(), &[text(&directory), text(&flow), "--with", &with])?;
+    ensure!(code == 2 && said.contains("`directory` is a directory that the script answers for"), "{code}: {said}");
     Ok(())
 }
 
@@ -144,5 +152,18 @@ ends: {{reason: hung-up, attributes: {{tier: gold, chosen: "balance,agent"}}}}
     let (code, said) = phone(&path, &[])?;
     ensure!(code == 0 && said.contains("hears something"), "by ear: {code}: {said}");
     ensure!(said.contains("not checked: the words of: hears \"Hello, Ada Lovelace.\""), "{said}");
+
+    // What nobody can check is said, and the phone listens to what is said once it is answered.
+    let blind = folder.path().join("blind.yaml");
+    let never = "strict: true\nnever: [{refused: enqueue}, {hears: goodbye}]";
+    let steps = format!("caller: {{dials: \"{RECEPTION}\"}}\n{never}\nconversation: [answered, listens]\n");
+    std::fs::write(&blind, steps)?;
+    let (code, said) = phone(&blind, &[])?;
+    let seconds = said.split("hangs up").next().and_then(|before| before.split_whitespace().rev().nth(1));
+    let seconds: f64 = seconds.unwrap_or_default().parse()?;
+    ensure!(code == 0 && seconds > 1.0, "{seconds}: {said}");
+    for part in ["never refused call enqueue (line 3)", "never hears \"goodbye\" (line 3)", "strict: "] {
+        ensure!(said.contains(&format!("not checked: {part}")), "{part}: {said}");
+    }
     Ok(())
 }

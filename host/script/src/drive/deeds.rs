@@ -67,12 +67,14 @@ impl Drive<'_> {
             Step::OperatorSets(Pairs(pairs)) => {
                 self.happened(says(Who::Operator));
                 self.deed_done();
+                self.operator_sets = true;
                 for (name, value) in pairs {
                     if let Some(contact) = self.caller {
                         let (name, value) = (name.clone(), value.clone());
                         self.give(Input::SetAttribute { contact, name, value });
                     }
                 }
+                self.operator_sets = false;
             }
             Step::OperatorEnds => {
                 self.happened(says(Who::Operator));
@@ -92,10 +94,6 @@ impl Drive<'_> {
     }
 
     fn agent_wants(&mut self, agent: cordboard_core::ids::AgentId, wanted: WantedState, step: &Step) {
-        if !self.case.agents.iter().any(|plan| plan.agent.id == agent) {
-            self.course.wrong(format!("the script has no agent `{agent}`"));
-            return;
-        }
         self.happened(Happened::Deed(Who::Agent, step.to_string()));
         self.deed_done();
         self.give(Input::AgentWants(agent, wanted));

@@ -6,6 +6,7 @@
 //! the same conversation, moment by moment.
 
 mod agenda;
+mod backend;
 mod deeds;
 mod perform;
 mod tell;
@@ -20,7 +21,7 @@ use cordboard_core::board::{Board, Input};
 use cordboard_core::flow::Request;
 use cordboard_core::ids::{AgentId, ContactId, LegId, RunId, TenantId, Version};
 use cordboard_core::time::Timestamp;
-use cordboard_plugin::{FlowHandle, FlowMessage, PluginHost};
+use cordboard_plugin::{FlowHandle, FlowMessage, Manifest, PluginHost};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub struct Stage {
     pub flow: Version,
     /// Versions of other flows, by the deployment's name.
     pub others: BTreeMap<String, Version>,
+    /// What versions' manifests want: no other request is answered. One that isn't here may send what it likes.
+    pub manifests: BTreeMap<Version, Arc<Manifest>>,
     /// How long prompts are.
     pub speech: Arc<dyn Speech>,
 }
@@ -66,16 +69,14 @@ pub async fn play(stage: &Stage, case: &Case) -> Played {
         let mut drive = Drive::new(stage, case, seed);
         drive.run().await;
         if drive.misdrawn.is_none() {
+            drive.all_drawn();
             return drive.played();
         }
         last = Some(drive);
     }
     match last {
         Some(mut drive) => {
-            let name = drive.misdrawn.take().unwrap_or_default();
-            drive
-                .course
-                .wrong(format!("{name} was never drawn as the script wants it: it has no weight, or next to none"));
+            drive.never_drawn();
             drive.played()
         }
         // There is one seed at least.
@@ -105,11 +106,15 @@ struct Drive<'c> {
     attributes: BTreeMap<String, String>,
     /// The call whose flow is being told about, and what it called.
     called: Option<Request>,
+    /// When the request that is under way was sent.
+    fetching: Option<Timestamp>,
     /// What plays to the caller, and whether it ends by itself.
     plays: Option<bool>,
     values: BTreeMap<String, String>,
     /// How often each row of a directory has answered.
     answered: Vec<u32>,
+    /// How often each row of a back-end has.
+    fetched: Vec<u32>,
     /// Agents' calls.
     phones: BTreeMap<LegId, AgentId>,
     /// The agent's call of the talk.
@@ -119,11 +124,15 @@ struct Drive<'c> {
     /// The caller listens until nothing is said.
     listening: bool,
     reported: BTreeSet<String>,
+    /// What was drawn otherwise than the script wants it.
     misdrawn: Option<String>,
+    drawn: BTreeSet<String>,
     /// The caller is gone.
     gone: bool,
     /// The flow failed, and the host stands in for it.
     host_leads: bool,
+    /// What is set now is the operator's doing.
+    operator_sets: bool,
     cpu_us: u64,
 }
 
@@ -149,23 +158,51 @@ impl<'c> Drive<'c> {
             expects_caller: false,
             attributes: BTreeMap::new(),
             called: None,
+            fetching: None,
             plays: None,
             values: case.values.clone().unwrap_or_default(),
             answered: vec![0; case.directory.as_ref().map_or(0, Vec::len)],
+            fetched: vec![0; case.backend.len()],
             phones: BTreeMap::new(),
             talk: None,
             busy: false,
             listening: false,
             reported: BTreeSet::new(),
             misdrawn: None,
+            drawn: BTreeSet::new(),
             gone: false,
             host_leads: false,
+            operator_sets: false,
             cpu_us: 0,
         }
     }
 
     fn since_ms(&self) -> u64 {
         self.now.ms_since(self.case.at)
+    }
+
+    /// What the script wants drawn in a certain way has been drawn.
+    fn all_drawn(&mut self) {
+        if let Some((name, wanted)) = self.case.draws.iter().find(|(name, _)| !self.drawn.contains(*name)) {
+            let drawn: Vec<&str> = self.drawn.iter().map(String::as_str).collect();
+            let got = match drawn.as_slice() {
+                [] => "the flow drew nothing".to_owned(),
+                names => format!("the flow drew {} alone", names.join(", ")),
+            };
+            self.course.wrong_at((wanted.line, wanted.column), format!("a draw for `{name}`"), got);
+        }
+    }
+
+    /// No seed draws as the script wants it.
+    fn never_drawn(&mut self) {
+        let name = self.misdrawn.take().unwrap_or_default();
+        let place = self.case.draws.get(&name).map_or((1, 1), |wanted| (wanted.line, wanted.column));
+        let all: Vec<String> = self.case.draws.iter().map(|(name, wanted)| format!("{name} {}", wanted.what)).collect();
+        let got = format!(
+            "none of {MAX_SEEDS} seeds from {} on draws so: all of it together is too rare; force less, or try another `seed`",
+            self.case.seed
+        );
+        self.course.wrong_at(place, format!("draws {}", all.join(", ")), got);
     }
 
     fn happened(&mut self, what: Happened) {
@@ -192,12 +229,13 @@ impl<'c> Drive<'c> {
             match self.course.next() {
                 Next::Over => return,
                 Next::Do(step) if !self.busy => self.deed(step),
-                Next::HangUp => self.hang_up(),
-                Next::Do(_) | Next::Wait { .. } if !self.computing.is_empty() => {
+                // What the flow makes of the last step belongs to the conversation.
+                Next::HangUp | Next::Do(_) | Next::Wait { .. } if !self.computing.is_empty() => {
                     if !self.hear().await {
                         return;
                     }
                 }
+                Next::HangUp => self.hang_up(),
                 Next::Do(_) => self.go_on(DAY_MS),
                 Next::Wait { until_ms } => self.go_on(until_ms),
             }
@@ -274,10 +312,11 @@ impl<'c> Drive<'c> {
                 self.give(Input::PlayFinished { leg, play });
             }
             Coming::Key(key, last) => {
-                self.give(Input::Digit(CALLER, key));
+                // Done before its consequences.
                 if last {
                     self.deed_done();
                 }
+                self.give(Input::Digit(CALLER, key));
             }
             Coming::Silence => self.deed_done(),
         }

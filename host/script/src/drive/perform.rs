@@ -5,11 +5,13 @@ use super::{CALLER, Drive};
 use crate::language::{LookupFails, Manner, Person, Row, ValuesFail, default_directory};
 use crate::moment::Happened;
 use cordboard_core::board::{Effect, Input, LegFailure, Rehearsal};
-use cordboard_core::flow::{FetchError, LookupError, Profile, Prompt, Request, RunEnd, ValueError};
+use cordboard_core::flow::{LookupError, Profile, Prompt, Request, RunEnd, ValueError};
 use cordboard_core::ids::{AgentId, DeploymentName, LegId, LookupId, PlayId};
 use cordboard_core::record::ContactRecord;
 use cordboard_plugin::FlowStart;
 
+/// What is said of failures for people.
+pub(super) const AS_WRITTEN: &str = "as the script has it";
 /// A directory answers so soon, unless the script says otherwise.
 const LOOKUP_MS: u64 = 50;
 /// Those who waited before the caller talk for so long, where the agent wouldn't hang up.
@@ -68,16 +70,12 @@ impl Drive<'_> {
                 }
             }
             Effect::Lookup { lookup, directory, kind, value, .. } => self.look_up(lookup, &directory, &kind, &value),
-            // A script has no places to send requests to, as a fresh centre grants none.
-            Effect::Fetch(wanted) => {
-                let result = Err(FetchError::NotGranted);
-                self.at_once.push_back(Input::Fetched { fetch: wanted.fetch, result });
-            }
+            Effect::Fetch(wanted) => self.fetch(*wanted),
             Effect::LoadValue { ticket, contact, key, .. } => {
                 let result = match (self.case.values_fail, &self.case.values) {
-                    (Some(ValuesFail::NotGranted), _) | (_, None) => Err(ValueError::NotGranted),
-                    (Some(ValuesFail::Unavailable), _) => Err(ValueError::Unavailable("as the script has it".into())),
-                    (Some(ValuesFail::Quota) | None, Some(_)) => Ok(self.values.get(&key).cloned()),
+                    (Some(ValuesFail::NotGranted), _) | (None, None) => Err(ValueError::NotGranted),
+                    (Some(ValuesFail::Unavailable), _) => Err(ValueError::Unavailable(AS_WRITTEN.into())),
+                    (Some(ValuesFail::Quota), _) | (None, Some(_)) => Ok(self.values.get(&key).cloned()),
                 };
                 self.at_once.push_back(Input::ValueLoaded { contact, ticket, result });
             }
@@ -200,9 +198,9 @@ impl Drive<'_> {
 
     fn store(&mut self, key: String, value: Option<String>) -> Result<(), ValueError> {
         match (self.case.values_fail, &self.case.values) {
-            (Some(ValuesFail::NotGranted), _) | (_, None) => return Err(ValueError::NotGranted),
-            (Some(ValuesFail::Unavailable), _) => return Err(ValueError::Unavailable("as the script has it".into())),
-            (Some(ValuesFail::Quota), Some(_)) => return Err(ValueError::Quota),
+            (Some(ValuesFail::NotGranted), _) | (None, None) => return Err(ValueError::NotGranted),
+            (Some(ValuesFail::Unavailable), _) => return Err(ValueError::Unavailable(AS_WRITTEN.into())),
+            (Some(ValuesFail::Quota), _) => return Err(ValueError::Quota),
             (None, Some(_)) => {}
         }
         match value {
@@ -214,7 +212,7 @@ impl Drive<'_> {
 }
 
 fn failure(fails: LookupFails) -> LookupError {
-    let text = || "as the script has it".to_owned();
+    let text = || AS_WRITTEN.to_owned();
     match fails {
         LookupFails::Timeout => LookupError::Timeout,
         LookupFails::Busy => LookupError::Busy,

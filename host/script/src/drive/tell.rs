@@ -3,7 +3,7 @@
 use super::Drive;
 use crate::moment::Happened;
 use cordboard_core::event::{Event, What};
-use cordboard_core::flow::{ContactError, FetchError, LookupError, Reply, Request, ValueError};
+use cordboard_core::flow::{ContactError, LookupError, Reply, Request, ValueError};
 use cordboard_core::record::OfferResult;
 
 impl Drive<'_> {
@@ -12,12 +12,14 @@ impl Drive<'_> {
         let Some(called) = self.called.take() else { return };
         let call = called.name().to_owned();
         let what = match (called, reply) {
-            (Request::Choose { name, .. }, Reply::Chosen(index)) => {
-                if self.case.draws.get(&name).is_some_and(|wanted| wanted != index) {
-                    self.misdrawn = Some(name.clone());
-                }
+            (Request::Choose { name, weights }, Reply::Chosen(index)) => {
+                self.drew(&name, *index, &weights);
                 Happened::Drew { name, index: *index }
             }
+            (Request::Fetch { request, .. }, reply) => match self.fetched(request, reply) {
+                Some(fetched) => fetched,
+                None => return,
+            },
             (Request::LoadValue(key), Reply::Value(value)) => Happened::Loaded { key, value: value.clone() },
             (Request::StoreValue(key, value), Reply::Done) => Happened::Stored { key, value },
             (_, Reply::ValueFailed(error)) => {
@@ -31,15 +33,24 @@ impl Drive<'_> {
             (_, Reply::LookupFailed(LookupError::Invalid(text))) => {
                 Happened::Refused { call, error: "invalid".into(), text: text.clone() }
             }
-            (_, Reply::FetchFailed(FetchError::Invalid(text))) => {
-                Happened::Refused { call, error: "invalid".into(), text: text.clone() }
-            }
-            (_, Reply::FetchFailed(FetchError::NotGranted)) => {
-                Happened::Refused { call, error: "not-granted".into(), text: String::new() }
-            }
             _ => return,
         };
         self.happened(what);
+    }
+
+    fn drew(&mut self, name: &str, index: u32, weights: &[u32]) {
+        self.drawn.insert(name.to_owned());
+        let Some(wanted) = self.case.draws.get(name).filter(|wanted| wanted.what != index) else { return };
+        let at = usize::try_from(wanted.what).unwrap_or(usize::MAX);
+        let why = match weights.get(at) {
+            Some(0) => "it has no weight, so that it is never drawn".to_owned(),
+            None => format!("one of {} is drawn, counted from 0", weights.len()),
+            Some(_) => {
+                self.misdrawn = Some(name.to_owned());
+                return;
+            }
+        };
+        self.course.wrong_at((wanted.line, wanted.column), format!("draws {name} {}", wanted.what), why);
     }
 
     /// What the board tells of the caller's contact.
@@ -68,6 +79,8 @@ impl Drive<'_> {
                 let directory = directory.map(|name| name.to_string());
                 Happened::LookedUp { directory, kind, value, outcome: outcome.into(), took_ms }
             }
+            // The deed was told already.
+            What::AttributeSet { .. } if self.operator_sets => return,
             What::AttributeSet { name, value } => Happened::Set { name, value },
             What::Queued { queue, position } => {
                 let priority = match &self.called {

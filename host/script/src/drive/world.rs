@@ -1,6 +1,7 @@
 //! The world before the call comes in: what the script says of queues, agents, directories and flows.
 
 use super::{CALLER, Drive};
+use crate::language::{FLOW, NOBODY};
 use crate::moment::{Happened, Who};
 use cordboard_core::agent::WantedState;
 use cordboard_core::board::{Input, LegOffer, LegSource};
@@ -9,8 +10,6 @@ use cordboard_core::flow::Address;
 use cordboard_core::ids::{DeploymentName, Digest, EntryPointName, LegId, Version};
 use cordboard_core::time::Timestamp;
 
-/// The deployment of the flow under test.
-const FLOW: &str = "flow";
 /// Who waits in a queue before the caller does dials this: nothing that a script's caller can dial.
 const OTHERS: &str = "others@";
 
@@ -64,7 +63,7 @@ impl Drive<'_> {
         let mut leg = CALLER.0;
         for (at, (queue, waiting)) in self.case.waiting.iter().enumerate() {
             let number = format!("{OTHERS}{at}");
-            let (Ok(name), Ok(nothing)) = (EntryPointName::new(format!("others-{at}")), DeploymentName::new("nobody"))
+            let (Ok(name), Ok(nothing)) = (EntryPointName::new(format!("others-{at}")), DeploymentName::new(NOBODY))
             else {
                 continue;
             };

@@ -1,17 +1,26 @@
 //! The language of conversation scripts: YAML, read with the place of everything that can be wrong.
 
+mod backend;
 mod case;
 mod part;
+mod schema;
 mod step;
 mod time;
 mod words;
+mod world;
 
+pub use backend::{BackendRow, FetchFails, Response};
 pub(crate) use case::default_directory;
-pub use case::{AgentPlan, Caller, Case, Ends, Manner};
+pub use case::{Caller, Case, Ends};
 pub use part::{LookupFails, Part, Person, Row, ValuesFail};
-pub use step::{Asked, At, Chose, Drew, Fails, Keys, LeftQueue, Loaded, LookedUp, Pairs, Queued, Refused, Step};
+pub use schema::schema;
+pub use step::{
+    Asked, At, Chose, Drew, Fails, Fetched, Keys, LeftQueue, Loaded, LookedUp, Pairs, Queued, Refused, Step,
+};
 pub use time::{DAY_MS, DayTime, MORNING, Span};
 pub use words::{Value, Words};
+pub use world::{AgentPlan, Manner};
+pub(crate) use world::{FLOW, NOBODY};
 
 /// The largest script, in bytes.
 pub const MAX_SCRIPT_BYTES: usize = 256 << 10;
@@ -39,8 +48,6 @@ impl ScriptError {
 /// A script: one conversation, or one for each of its cases.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// What it is called; none if it doesn't say.
-    pub name: Option<String>,
     /// At least one.
     pub cases: Vec<Case>,
 }
@@ -55,16 +62,16 @@ impl Script {
             let reason = format!("the script has {} bytes, at most {MAX_SCRIPT_BYTES} are read", text.len());
             return Err(ScriptError { line: 1, column: 1, reason });
         }
-        let whole: At<Part> = serde_saphyr::from_str_with_options(text, options()).map_err(|error| told(&error))?;
+        let read = || serde_saphyr::from_str_with_options(text, options());
+        let whole: At<Part> = words::reading(text, read).map_err(|error| told(&error))?;
         let (line, column, mut common) = (whole.line, whole.column, whole.what);
         let cases = common.cases.take().unwrap_or_default();
-        let name = common.name.clone();
         let whole = At { line, column, what: common };
         if cases.is_empty() {
-            return Ok(Self { name, cases: vec![Case::new(whole)?] });
+            return Ok(Self { cases: vec![Case::new(whole)?] });
         }
-        if cases.len() > MAX_CASES {
-            return Err(ScriptError::at(&whole, format!("{} cases, at most {MAX_CASES} are played", cases.len())));
+        if let Some(one) = cases.get(MAX_CASES) {
+            return Err(ScriptError::at(one, format!("{} cases, at most {MAX_CASES} are played", cases.len())));
         }
         let mut read: Vec<Case> = Vec::with_capacity(cases.len());
         for case in cases {
@@ -80,7 +87,7 @@ impl Script {
             }
             read.push(Case::new(At { line: case.line, column: case.column, what: whole.what.with(case.what) })?);
         }
-        Ok(Self { name, cases: read })
+        Ok(Self { cases: read })
     }
 }
 
@@ -114,20 +121,13 @@ fn told(error: &serde_saphyr::Error) -> ScriptError {
         }
     }
     // Advice for those who call the library.
+    if reason.starts_with("cannot deserialize null into string") {
+        reason = "there is nothing here where a text is expected".into();
+    }
     if let Some((before, _)) = reason.split_once(", set DuplicateKeyPolicy") {
         reason.truncate(before.len());
     }
     ScriptError { line, column, reason }
-}
-
-/// The JSON Schema of scripts, as text with a line end: for editors, published with the documentation.
-#[must_use]
-pub fn schema() -> String {
-    let mut settings = schemars::generate::SchemaSettings::draft2020_12();
-    settings.inline_subschemas = false;
-    let schema = settings.into_generator().into_root_schema_for::<Part>();
-    // A schema is a tree of texts and numbers: it has a form as text.
-    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
 }
 
 #[cfg(test)]

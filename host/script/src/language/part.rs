@@ -1,5 +1,6 @@
 //! What is written in a script: the world, the conversation, and cases that differ in some of it.
 
+use super::backend::BackendRow;
 use super::step::{At, Pairs, Step, short};
 use super::time::{DayTime, Span};
 use super::words::{Short, Value, Words, short_or_long};
@@ -26,6 +27,23 @@ impl JsonSchema for Scalar {
     }
 }
 
+/// How well somebody can do something.
+struct Level;
+
+impl JsonSchema for Level {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Level".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 1, "maximum": 10 })
+    }
+}
+
 /// A conversation script: the world around a flow, what the caller does, and what is expected. With `cases` it is played
 /// once for each, with what the case says in place of what stands here.
 #[derive(Clone, Debug, Default, serde::Deserialize, JsonSchema)]
@@ -33,45 +51,50 @@ impl JsonSchema for Scalar {
 #[schemars(title = "Cordboard conversation script")]
 pub struct Part {
     /// What the script or the case is called in reports.
+    #[schemars(with = "Option<Scalar>")]
     pub name: Option<String>,
     /// Which flow it is for: for people, the plugin is given on the command line.
+    #[schemars(with = "Option<Scalar>")]
     pub flow: Option<String>,
     /// The flow's configuration. A case changes single keys.
     #[schemars(with = "Option<BTreeMap<String, Scalar>>")]
-    pub config: Option<BTreeMap<String, String>>,
+    pub config: Option<At<BTreeMap<String, String>>>,
     /// Who calls.
-    pub caller: Option<CallerPart>,
+    pub caller: Option<At<CallerPart>>,
     /// When the call comes in, in UTC. Default: Monday, 2026-03-02T08:00:00Z.
     pub at: Option<DayTime>,
     /// What the contact's random numbers and draws come from. Default: 1.
     pub seed: Option<u64>,
-    /// What `choose` draws, by name: the index, counted from 0.
-    pub draws: Option<BTreeMap<String, u32>>,
+    /// What `choose` draws, by name: the index, counted from 0. Each must be drawn.
+    pub draws: Option<BTreeMap<String, At<u32>>>,
     /// What directories answer; the first row that fits does. Whoever no row knows is unknown. Without this there is no
     /// directory at all.
     pub directory: Option<Vec<At<Row>>>,
+    /// What back-ends answer to the requests that the flow sends itself (`fetch`); the first row that fits does. What no row
+    /// knows is not granted.
+    pub backend: Option<Vec<At<BackendRow>>>,
     /// The queues there are. Default: `default` and those that agents serve.
     pub queues: Option<Vec<At<QueuePart>>>,
     /// The agents there are. Default: none.
     pub agents: Option<Vec<At<AgentPart>>>,
-    /// The values that the plugin has stored before. Without this, stored values are not granted.
+    /// The values that the plugin has stored before. Without this and `values_fail`, stored values are not granted.
     #[schemars(with = "Option<BTreeMap<String, Scalar>>")]
-    pub values: Option<BTreeMap<String, String>>,
+    pub values: Option<At<BTreeMap<String, String>>>,
     /// Every use of stored values fails so.
     pub values_fail: Option<ValuesFail>,
     /// The deployment that takes over if the flow fails; given on the command line as `--with NAME=PLUGIN`.
-    #[schemars(with = "Option<String>")]
-    pub safe_flow: Option<DeploymentName>,
+    #[schemars(with = "Option<Scalar>")]
+    pub safe_flow: Option<At<DeploymentName>>,
     /// The queue in which the host puts people whose flow failed. Default: `default`, if there is one.
-    #[schemars(with = "Option<String>")]
-    pub fallback_queue: Option<QueueName>,
-    /// Everything that is said, asked, looked up, set, stored or queued must be expected by a step.
+    #[schemars(with = "Option<Scalar>")]
+    pub fallback_queue: Option<At<QueueName>>,
+    /// Everything that is said, asked, looked up, fetched, set, stored or queued must be expected by a step.
     pub strict: Option<bool>,
     /// What must not happen at any time.
     pub never: Option<Vec<At<Step>>>,
     /// The steps, in order.
     pub conversation: Option<Vec<At<Step>>>,
-    /// How it ends. Without this the caller hangs up after the last step.
+    /// How it ends. Without this the caller hangs up after the last step, and it must not end as `failed` or `refused`.
     pub ends: Option<EndsPart>,
     /// Cases, each with what is other than here.
     pub cases: Option<Vec<At<Part>>>,
@@ -87,6 +110,7 @@ pub struct CallerPart {
     /// The caller's number is not told.
     pub anonymous: Option<bool>,
     /// The name that the caller's side gives.
+    #[schemars(with = "Option<Scalar>")]
     pub name: Option<String>,
     /// What is dialled. Default: 100.
     #[schemars(with = "Option<Scalar>")]
@@ -98,7 +122,7 @@ pub struct CallerPart {
 #[serde(deny_unknown_fields)]
 pub struct Row {
     /// Which directory: a deployment's name. Default: the one that is asked where a flow names none.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<Scalar>")]
     pub directory: Option<DeploymentName>,
     /// Kind of key. Default: any.
     pub kind: Option<Value>,
@@ -122,6 +146,7 @@ pub struct Person {
     #[schemars(with = "Scalar")]
     pub id: String,
     /// The person's name.
+    #[schemars(with = "Option<Scalar>")]
     pub name: Option<String>,
     /// Anything else.
     #[schemars(with = "Option<BTreeMap<String, Scalar>>")]
@@ -159,17 +184,20 @@ pub enum ValuesFail {
 #[serde(deny_unknown_fields)]
 pub struct QueuePart {
     /// Its name.
-    #[schemars(with = "String")]
+    #[schemars(with = "Scalar")]
     pub name: QueueName,
     /// So many wait there already when the call comes in. At most 100.
+    #[schemars(range(max = 100))]
     pub waiting: Option<u32>,
     /// So many may wait; more are refused. Default: 1000.
+    #[schemars(range(min = 1))]
     pub room: Option<u32>,
     /// How long an agent's phone rings. Default: 20s.
     pub rings_for: Option<Span>,
     /// How long an agent has after a talk. Default: 0s.
     pub wrap_up: Option<Span>,
     /// What its agents must have: skill and level.
+    #[schemars(with = "Option<BTreeMap<String, Level>>")]
     pub skills: Option<BTreeMap<String, u8>>,
 }
 
@@ -181,12 +209,13 @@ pub struct AgentPart {
     #[schemars(with = "Scalar")]
     pub id: AgentId,
     /// The queue that the agent serves. Default: all whose skills fit.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<Scalar>")]
     pub queue: Option<QueueName>,
     /// The queues, if there are several.
-    #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(with = "Option<Vec<Scalar>>")]
     pub queues: Option<Vec<QueueName>>,
     /// What the agent can: skill and level, 1 to 10.
+    #[schemars(with = "Option<BTreeMap<String, Level>>")]
     pub skills: Option<BTreeMap<String, u8>>,
     /// Whether the agent takes calls from the beginning. Default: true.
     pub ready: Option<bool>,
@@ -241,9 +270,11 @@ impl Part {
     /// The case with what it leaves out taken from here.
     pub(super) fn with(&self, case: Self) -> Self {
         let config = match (self.config.clone(), case.config) {
-            (Some(mut common), Some(own)) => {
-                common.extend(own);
-                Some(common)
+            (Some(common), Some(mut own)) => {
+                common.what.into_iter().for_each(|(name, value)| {
+                    own.what.entry(name).or_insert(value);
+                });
+                Some(own)
             }
             (common, own) => own.or(common),
         };
@@ -256,6 +287,7 @@ impl Part {
             seed: case.seed.or(self.seed),
             draws: case.draws.or_else(|| self.draws.clone()),
             directory: case.directory.or_else(|| self.directory.clone()),
+            backend: case.backend.or_else(|| self.backend.clone()),
             queues: case.queues.or_else(|| self.queues.clone()),
             agents: case.agents.or_else(|| self.agents.clone()),
             values: case.values.or_else(|| self.values.clone()),

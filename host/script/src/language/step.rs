@@ -138,7 +138,7 @@ pub enum Step {
     /// An operator ends the contact.
     OperatorEnds,
     /// A queue is removed.
-    QueueCloses(#[schemars(with = "String")] QueueName),
+    QueueCloses(#[schemars(with = "Scalar")] QueueName),
 
     /// The next expectation must be met within this time from here.
     Within(Span),
@@ -157,7 +157,9 @@ pub enum Step {
     Chose(Chose),
     /// A directory was asked, and has answered.
     LookedUp(LookedUp),
-    /// Attributes are set, in this order.
+    /// The flow sent a request, and has its response, or none.
+    Fetched(Fetched),
+    /// The flow sets attributes, in this order.
     Set(Pairs<Value>),
     /// Values are stored for the tenant, in this order.
     Stored(Pairs<Value>),
@@ -286,6 +288,22 @@ described!(
     },
     "a kind of key, or {kind: …, value: …, directory: …, outcome: …}",
     |text| Ok(Self { kind: Some(Value::read(text)?), ..Self::default() })
+);
+
+described!(
+    /// A request of the flow that is expected.
+    Fetched, FetchedMembers {
+        /// `GET`, `POST`, ….
+        method: Value,
+        /// The whole URL.
+        url: Value,
+        /// What its body contains.
+        body: Words,
+        /// The response's status, or `timeout`, `busy`, `too-large`, `unknown-outcome`, `ended`, `unavailable`, `other`.
+        outcome: Value,
+    },
+    "a URL, or {method: …, url: …, body: …, outcome: …}",
+    |text| Ok(Self { url: Some(Value::read(text)?), ..Self::default() })
 );
 
 described!(

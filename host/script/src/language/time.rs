@@ -132,7 +132,11 @@ impl JsonSchema for DayTime {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "description": "A moment in UTC: 2026-12-24T17:30:00Z.", "type": "string", "format": "date-time" })
+        json_schema!({
+            "description": "A moment in UTC: 2026-12-24T17:30:00Z.",
+            "type": "string",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+        })
     }
 }
 

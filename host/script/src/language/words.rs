@@ -3,8 +3,11 @@
 use regex::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Error};
+use serde_saphyr::Spanned;
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
+use std::marker::PhantomData;
 
 /// The longest text of a script, in bytes.
 const MAX_BYTES: usize = 16 << 10;
@@ -56,6 +59,9 @@ impl Words {
     /// # Errors
     /// What is wrong, in words.
     pub fn read(text: &str) -> Result<Self, String> {
+        if plain(text).is_empty() {
+            return Err("a blank text is in everything that is said".into());
+        }
         Text::read(text.into()).map(Self)
     }
 
@@ -85,14 +91,9 @@ impl Value {
         }
     }
 
-    /// As it is written in the script.
-    pub fn written(&self) -> &str {
-        &self.0.written
-    }
-
-    /// Whether it is a pattern.
-    pub const fn is_pattern(&self) -> bool {
-        self.0.pattern.is_some()
+    /// The value itself; none: it is a pattern.
+    pub fn plain(&self) -> Option<&str> {
+        self.0.pattern.is_none().then_some(self.0.written.as_str())
     }
 }
 
@@ -122,7 +123,7 @@ impl PartialEq for Value {
 
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Text::read(String::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+        Self::read(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
@@ -140,7 +141,8 @@ impl JsonSchema for Words {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "description": "What is said must contain this, case and white space aside; /…/ is a regular expression.",
-            "type": ["string", "number"],
+            "type": ["string", "number", "boolean"],
+            "pattern": "\\S",
         })
     }
 }
@@ -166,38 +168,87 @@ pub(super) trait Short: Sized {
     const EXPECTED: &'static str;
 }
 
-/// Reads a text as the short form, a mapping as members.
+thread_local! {
+    /// The script that is being read.
+    static SCRIPT: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Reads a script whose short forms can be numbers.
+pub(super) fn reading<T>(script: &str, read: impl FnOnce() -> T) -> T {
+    SCRIPT.with_borrow_mut(|text| script.clone_into(text));
+    let read = read();
+    SCRIPT.take();
+    read
+}
+
+/// What is written there.
+fn written(place: &serde_saphyr::Location) -> Option<String> {
+    let span = place.span();
+    let from = usize::try_from(span.byte_offset()?).ok()?;
+    let to = from.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
+    SCRIPT.with_borrow(|text| text.get(from..to).map(str::to_owned))
+}
+
+/// What the library makes of a short form.
+enum Form<S> {
+    Made(S),
+    /// What it takes for a number or a truth value, as it would write it itself.
+    Otherwise(String),
+}
+
+impl<'de, S: Short + TryFrom<L, Error: fmt::Display>, L: Deserialize<'de>> Deserialize<'de> for Formed<S, L> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<S, L>(PhantomData<(S, L)>);
+        impl<'de, S: Short + TryFrom<L, Error: fmt::Display>, L: Deserialize<'de>> de::Visitor<'de> for Visitor<S, L> {
+            type Value = Form<S>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(S::EXPECTED)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Form<S>, E> {
+                S::short(text).map(Form::Made).map_err(E::custom)
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Form<S>, E> {
+                Ok(Form::Otherwise(value.to_string()))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Form<S>, E> {
+                Ok(Form::Otherwise(number.to_string()))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Form<S>, E> {
+                Ok(Form::Otherwise(number.to_string()))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Form<S>, E> {
+                Ok(Form::Otherwise(number.to_string()))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, members: A) -> Result<Form<S>, A::Error> {
+                let long = L::deserialize(de::value::MapAccessDeserializer::new(members))?;
+                S::try_from(long).map(Form::Made).map_err(A::Error::custom)
+            }
+        }
+        deserializer.deserialize_any(Visitor(PhantomData)).map(|form| Self(form, PhantomData))
+    }
+}
+
+struct Formed<S, L>(Form<S>, PhantomData<L>);
+
+/// Reads a text as the short form, a mapping as members. A number is a text, too, as it is written: `0123`, `1.50`, `0x10`.
 pub(super) fn short_or_long<'de, D, S, L>(deserializer: D) -> Result<S, D::Error>
 where
     D: Deserializer<'de>,
-    S: Short + From<L>,
+    S: Short + TryFrom<L, Error: fmt::Display>,
     L: Deserialize<'de>,
 {
-    struct Visitor<S, L>(std::marker::PhantomData<(S, L)>);
-    impl<'de, S: Short + From<L>, L: Deserialize<'de>> de::Visitor<'de> for Visitor<S, L> {
-        type Value = S;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(S::EXPECTED)
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<S, E> {
-            S::short(text).map_err(E::custom)
-        }
-
-        fn visit_u64<E: Error>(self, number: u64) -> Result<S, E> {
-            self.visit_str(&number.to_string())
-        }
-
-        fn visit_i64<E: Error>(self, number: i64) -> Result<S, E> {
-            self.visit_str(&number.to_string())
-        }
-
-        fn visit_map<A: de::MapAccess<'de>>(self, members: A) -> Result<S, A::Error> {
-            L::deserialize(de::value::MapAccessDeserializer::new(members)).map(Into::into)
-        }
+    let spanned: Spanned<Formed<S, L>> = Spanned::deserialize(deserializer)?;
+    match spanned.value.0 {
+        Form::Made(made) => Ok(made),
+        Form::Otherwise(text) => S::short(&written(&spanned.defined).unwrap_or(text)).map_err(D::Error::custom),
     }
-    deserializer.deserialize_any(Visitor(std::marker::PhantomData))
 }
 
 #[cfg(test)]
@@ -212,6 +263,7 @@ mod tests {
         assert!(words("/^Welcome.*Ada/").fit("Welcome. Hello, Ada."));
         assert!(!words("/welcome/").fit("Welcome"), "a pattern is taken as it is");
         assert!(words("/").fit("either/or"), "a lone slash is a text");
+        assert!(Words::read("").is_err() && Words::read(" \n").is_err(), "it would be in everything");
         let value = |text| Value::read(text).unwrap();
         assert!(value("gold").fits("gold") && !value("gold").fits("golden") && !value("gold").fits("Gold"));
         assert!(value("/^g/").fits("golden"));

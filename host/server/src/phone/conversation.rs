@@ -15,6 +15,8 @@ use tokio::sync::mpsc;
 pub(super) const QUIET: Duration = Duration::from_millis(700);
 /// How long a prompt may last that is listened to.
 pub(super) const LISTENS: Duration = Duration::from_secs(120);
+/// How long it takes until words are heard that have begun.
+pub(super) const BEGINS: Duration = Duration::from_secs(2);
 /// Between two keys.
 const KEY: Duration = Duration::from_millis(200);
 /// How often the call is looked at.
@@ -100,16 +102,21 @@ impl Eyes<'_> {
                 }
                 self.note(Who::Caller, step.to_string());
                 self.call.press(&keys.0);
+                // Done before its consequences.
+                self.course.done(self.now_ms());
                 let count = u32::try_from(keys.0.len()).unwrap_or(u32::MAX);
-                self.hear_for(KEY.saturating_mul(count)).await?;
+                return self.hear_for(KEY.saturating_mul(count)).await;
             }
             Step::Silent(span) => {
                 self.note(Who::Caller, step.to_string());
                 self.hear_for(Duration::from_millis(span.0)).await?;
             }
             Step::Listens => {
-                let until = Instant::now() + LISTENS;
-                while Instant::now() < until && !is_quiet(&self.call) {
+                let (before, began) = (heard(&self.call), Instant::now());
+                while !self.is_over() && began.elapsed() < BEGINS && heard(&self.call) == before {
+                    self.hear_for(LOOK).await?;
+                }
+                while !self.is_over() && began.elapsed() < LISTENS && !is_quiet(&self.call) {
                     self.hear_for(LOOK).await?;
                 }
             }
@@ -125,10 +132,16 @@ impl Eyes<'_> {
         Ok(())
     }
 
-    /// Takes what the centre tells for so long, or until the script's conversation is over.
+    fn is_over(&self) -> bool {
+        matches!(self.course.next(), Next::Over)
+    }
+
+    /// Takes what the centre tells for so long, or until the conversation is over or differs from the script.
     async fn hear_for(&mut self, length: Duration) -> Result<()> {
         let until = Instant::now() + length;
-        while let Ok(told) = tokio::time::timeout_at(until.into(), self.events.recv()).await {
+        while !self.is_over()
+            && let Ok(told) = tokio::time::timeout_at(until.into(), self.events.recv()).await
+        {
             self.told(told).await?;
         }
         Ok(())
@@ -178,6 +191,11 @@ impl Eyes<'_> {
         self.course.happened(moment);
         Ok(())
     }
+}
+
+/// For how long something was heard so far, in milliseconds.
+pub(super) fn heard(call: &PhoneCall) -> u64 {
+    call.stats().map_or(0, |stats| stats.heard_ms)
 }
 
 /// Whether nothing has been heard for a while.

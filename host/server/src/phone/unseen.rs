@@ -1,6 +1,6 @@
 //! A conversation script played by ear alone: that something is said can be heard, but not what.
 
-use super::conversation::{LISTENS, Played, QUIET, is_quiet};
+use super::conversation::{BEGINS, LISTENS, Played, QUIET, heard, is_quiet};
 use cordboard_phone::{CallEnd, CallState, PhoneCall};
 use cordboard_script::{At, Case, Difference, Happened, Moment, Span, Step, Who};
 use std::collections::BTreeSet;
@@ -44,6 +44,11 @@ impl<'c> Unseen<'c> {
 
     pub(super) async fn run(mut self) -> Played {
         let mut difference = None;
+        let never = self.case.never.iter().map(|never| format!("never {} (line {})", never.what, never.line));
+        self.unchecked.extend(never);
+        if self.case.strict {
+            self.unchecked.insert("strict: that nothing else happens".into());
+        }
         for step in &self.case.steps {
             if let Err((expected, got)) = self.step(step).await {
                 difference = Some(Difference { place: Some((step.line, step.column)), expected, got, moment: None });
@@ -82,10 +87,20 @@ impl<'c> Unseen<'c> {
             }
             Step::Silent(span) => {
                 self.note(step.to_string());
-                tokio::time::sleep(Duration::from_millis(span.0)).await;
+                let over = self.call.ended(Duration::from_millis(span.0)).await.is_some();
+                if over && self.case.ends.is_none() {
+                    self.live(step)?;
+                }
                 self.listening = false;
             }
-            Step::Listens => self.listen().await,
+            Step::Listens => {
+                let (before, began) = (heard(&self.call), Instant::now());
+                while !self.listening && began.elapsed() < BEGINS && self.live(step).is_ok() {
+                    tokio::time::sleep(LOOK).await;
+                    self.listening = heard(&self.call) > before;
+                }
+                self.listen().await;
+            }
             Step::HangsUp => {
                 self.live(step)?;
                 self.note(step.to_string());
@@ -128,7 +143,6 @@ impl<'c> Unseen<'c> {
             return Ok(());
         }
         let until = Instant::now() + limit;
-        let heard = |call: &PhoneCall| call.stats().map_or(0, |stats| stats.heard_ms);
         let before = heard(&self.call);
         while Instant::now() < until {
             if heard(&self.call) > before {
@@ -166,7 +180,8 @@ impl<'c> Unseen<'c> {
             return Ok(());
         };
         self.unchecked.insert("why it ends, and the attributes at the end".into());
-        let left = Duration::from_millis(ends.within.0).saturating_sub(self.began.elapsed());
+        let within = ends.within.map(|within| Duration::from_millis(within.0).saturating_sub(self.began.elapsed()));
+        let left = within.unwrap_or(PATIENCE);
         match self.call.ended(left).await {
             Some(CallEnd::Broken(why)) => Err(("an end".into(), format!("the call broke: {why}"))),
             Some(end) => {
@@ -178,7 +193,10 @@ impl<'c> Unseen<'c> {
                 self.note(how);
                 Ok(())
             }
-            None => Err((format!("an end within {}", ends.within), "the call goes on".into())),
+            None => {
+                let named = ends.within.map(|within| format!(" within {within}"));
+                Err((format!("an end{}", named.unwrap_or_default()), "the call goes on".into()))
+            }
         }
     }
 }

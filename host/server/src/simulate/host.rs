@@ -68,16 +68,20 @@ pub(super) async fn stages(
     configs: &[Config],
     speech: Arc<dyn Speech>,
 ) -> Result<BTreeMap<Config, Stage>> {
-    let mut versions = BTreeMap::new();
+    let (mut versions, mut manifests) = (BTreeMap::new(), BTreeMap::new());
     for (name, plugin) in others {
-        versions.insert(name.clone(), load(host, plugin, Config::new()).await?);
+        let version = load(host, plugin, Config::new()).await?;
+        manifests.insert(version, Arc::new(plugin.manifest.clone()));
+        versions.insert(name.clone(), version);
     }
+    let manifest = Arc::new(plugin.manifest.clone());
     let mut stages = BTreeMap::new();
     for config in configs {
         if !stages.contains_key(config) {
             let flow = load(host, plugin, config.clone()).await?;
             let (host, others, speech) = (host.clone(), versions.clone(), Arc::clone(&speech));
-            stages.insert(config.clone(), Stage { host, flow, others, speech });
+            manifests.insert(flow, Arc::clone(&manifest));
+            stages.insert(config.clone(), Stage { host, flow, others, manifests: manifests.clone(), speech });
         }
     }
     Ok(stages)

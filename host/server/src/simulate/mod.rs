@@ -224,9 +224,20 @@ fn check(conversation: &Conversation, plugin: &Plugin, others: &BTreeMap<String,
     if let Some(missing) = conversation.case.other_flows().find(|name| !others.contains_key(name.as_str())) {
         bail!("{}: the flow `{missing}` is needed: --with {missing}=PLUGIN", conversation.title());
     }
+    let directories = conversation.case.directories();
+    if let Some(name) = others.keys().find(|name| directories.iter().any(|directory| directory.as_str() == **name)) {
+        bail!("{}: `{name}` is a directory that the script answers for, so --with can't give it", conversation.title());
+    }
+    let sends = plugin.manifest.wants.iter().any(|want| matches!(want, cordboard_plugin::Want::Egress { .. }));
+    ensure!(
+        conversation.case.backend.is_empty() || sends,
+        "{}: it has a `backend`, and the plugin's manifest wants no requests (`egress`); a host would refuse them all. Is \
+         `--manifest` missing?",
+        conversation.title()
+    );
     let wants = plugin.manifest.wants.iter().any(|want| matches!(want, cordboard_plugin::Want::StoredValues { .. }));
     ensure!(
-        conversation.case.values.is_none() || wants,
+        (conversation.case.values.is_none() && conversation.case.values_fail.is_none()) || wants,
         "{}: it has stored `values`, which the plugin's manifest doesn't want (`stored-values`); a host would refuse \
          every use of them. Is `--manifest` missing?",
         conversation.title()
