@@ -289,7 +289,12 @@ async fn draws_are_as_the_script_wants_them() {
     }
     assert!((1..=12).contains(&zeros), "one of four: {zeros} of 20");
     fails(&stage, &drawn(2, "draws: {wording: 2}"), "but       one of 2 is drawn, counted from 0").await;
-    fails(&stage, &drawn(0, "draws: {wordng: 0}"), "but       the flow drew wording alone").await;
+    fails(
+        &stage,
+        "queues: [{name: support}]\ndraws: {wordng: 0}\nconversation: [drew: wording]",
+        "but       the flow drew wording alone",
+    )
+    .await;
 }
 
 #[tokio::test]

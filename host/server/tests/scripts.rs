@@ -144,7 +144,7 @@ ends: {{reason: hung-up, attributes: {{tier: gold, chosen: "balance,agent"}}}}
     ensure!(said.contains("not checked: rings (line 7)"), "{said}");
 
     let other = folder.path().join("other.yaml");
-    std::fs::write(&other, script.replace("  - hears: Hello, Ada Lovelace", "  - within: 15s\n  - hears: Hello, Bob"))?;
+    std::fs::write(&other, script.replace("  - hears: Hello, Ada Lovelace", "  - within: 2s\n  - hears: Hello, Bob"))?;
     let (code, said) = phone(&other, &api)?;
     ensure!(code == 1 && said.contains("expected  hears \"Hello, Bob.\""), "{code}: {said}");
 
