@@ -13,6 +13,8 @@ use ureq::{Agent, Body};
 
 /// Longer answers are of no host.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
+/// No core dump is longer: that is the most memory a guest can have.
+const MAX_BYTES: u64 = 1 << 30;
 /// Compiling a component takes a host its time: longer than it gives itself.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(600);
 
@@ -180,21 +182,20 @@ impl Client {
         self.ask(self.request("POST", "/v1/plugins").header("content-type", form), &body)
     }
 
-    /// What happens from now on, or behind the event of this id: events whose type begins with `kind`, of this contact if one
-    /// is named. A stream that falls silent breaks.
+    /// A stream, `/v1/events` or `/v1/logs`: from now on, or from behind the event of this id. Only what has these members of
+    /// the query, where they have a value. A stream that falls silent breaks.
     ///
     /// # Errors
     /// No answer, or not success.
-    pub fn events(
+    pub fn stream(
         &self,
-        kind: Option<&str>,
-        contact: Option<&str>,
+        path: &str,
+        query: &[(&str, Option<&str>)],
         after: Option<&str>,
     ) -> Result<Events, ClientError> {
-        let both = [("type", kind), ("contact", contact)];
         let query: Vec<String> =
-            both.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded((*value)?)))).collect();
-        let mut request = self.request("GET", &format!("/v1/events?{}", query.join("&")));
+            query.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded((*value)?)))).collect();
+        let mut request = self.request("GET", &format!("{path}?{}", query.join("&")));
         request = request.header("accept", "text/event-stream");
         if let Some(after) = after {
             request = request.header("last-event-id", after);
@@ -223,6 +224,22 @@ impl Client {
             _ => self.agent.run(request),
         };
         self.answer(response.map_err(|error| self.failed(error))?)
+    }
+
+    /// POST without a body, answered with bytes: at most 1 GiB.
+    ///
+    /// # Errors
+    /// No answer, or not success.
+    pub fn post_for_bytes(&self, path: &str) -> Result<Vec<u8>, ClientError> {
+        let request = self.request("POST", path).body(&[][..]).map_err(|error| self.failed(error.into()))?;
+        let mut response = self.agent.run(request).map_err(|error| self.failed(error))?;
+        let (host, status) = (self.base.clone(), response.status().as_u16());
+        if status != 200 {
+            let refused = self.answer(response).err();
+            return Err(refused.unwrap_or(ClientError::NotOurs { host, status, what: "there are no bytes" }));
+        }
+        let body = http::read(&mut response, MAX_BYTES).map_err(|error| self.failed(error))?;
+        body.ok_or(ClientError::NotOurs { host, status, what: "the answer is too long" })
     }
 
     fn answer(&self, mut response: Response<Body>) -> Result<Answer, ClientError> {

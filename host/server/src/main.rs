@@ -4,6 +4,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+mod contact;
 mod phone;
 mod plugin;
 
@@ -25,6 +26,9 @@ enum Command {
     },
     /// A scripted softphone.
     Phone(Box<phone::PhoneArguments>),
+    /// What became of contacts: each step, what was logged, where a flow failed, what it used.
+    #[command(subcommand)]
+    Contact(contact::ContactCommand),
     /// For the authors of flows.
     Flow {
         #[command(subcommand)]
@@ -109,6 +113,7 @@ fn main() -> ExitCode {
             cordboard::say(cordboard_admin::openapi().trim_end());
             Ok(())
         }
+        Command::Contact(command) => contact::run(&command),
         Command::Completions { shell } => {
             completions(shell);
             Ok(())

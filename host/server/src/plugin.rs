@@ -8,7 +8,7 @@ mod local;
 mod logs;
 mod push;
 mod registry;
-mod remote;
+pub(crate) mod remote;
 mod rollback;
 mod sources;
 

@@ -17,7 +17,7 @@ pub(super) struct Told(Value);
 /// The centre's events from now on, read on a thread of its own: the stream has no end.
 pub(super) async fn events(client: &Client) -> Result<mpsc::Receiver<Told>> {
     let client = client.clone();
-    let mut events = tokio::task::spawn_blocking(move || client.events(None, None, None)).await??;
+    let mut events = tokio::task::spawn_blocking(move || client.stream("/v1/events", &[], None)).await??;
     let (tell, told) = mpsc::channel(MAX_WAITING);
     std::thread::spawn(move || {
         while let Ok(Some(Event { value, .. })) = events.wait()

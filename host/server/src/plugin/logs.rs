@@ -1,4 +1,4 @@
-//! `cordboard plugin logs`: what plugins wrote in contacts, and what they write now.
+//! `cordboard plugin logs`: what a contact's flows logged, and what plugins log now.
 
 use super::remote::{HostArguments, list, short, text};
 use anyhow::{Result, bail};
@@ -7,14 +7,13 @@ use cordboard_client::{Client, ClientError, encoded};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Events of this type are lines of log.
-const LOGGED: &str = "contact.logged";
 /// After a break it is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Only what plugins of this name write, or a version that begins so.
+    /// Of what is written from now on, only what plugins of this name write, or a version that begins so.
+    #[arg(requires = "follow")]
     name: Option<String>,
     /// Of this contact.
     #[arg(long, value_name = "ID")]
@@ -34,7 +33,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let name = arguments.name.as_deref();
     if let Some(contact) = &arguments.contact {
         let found = client.get(&format!("/v1/contacts/{}/logs", encoded(contact)))?;
-        for entry in list(&found.value, "/logs").iter().filter(|entry| is_of(entry, name)) {
+        for entry in list(&found.value, "/lines") {
             cordboard::say(&line(text(entry, "/at"), contact, entry));
         }
     }
@@ -61,7 +60,7 @@ fn follow(client: &Client, name: Option<&str>, contact: Option<&str>) -> Result<
     let mut last: Option<String> = None;
     let (mut connected, mut told) = (false, false);
     loop {
-        match client.events(Some(LOGGED), contact, last.as_deref()) {
+        match client.stream("/v1/logs", &[("contact", contact)], last.as_deref()) {
             Ok(mut events) => {
                 (connected, told) = (true, false);
                 while let Ok(Some(event)) = events.wait() {

@@ -19,7 +19,7 @@ pub(crate) struct HostArguments {
 
 impl HostArguments {
     /// A client of it.
-    pub(super) fn client(&self) -> Result<Client> {
+    pub(crate) fn client(&self) -> Result<Client> {
         let flags = hosts::Flags { host: self.host.clone(), token_file: self.token_file.clone() };
         let client = hosts::find(&flags, &hosts::Surroundings::here())?;
         if client.host().starts_with("http:") && !hosts::is_local(client.host()) {
@@ -30,12 +30,12 @@ impl HostArguments {
 }
 
 /// A member that is a text; empty if it is none.
-pub(super) fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
+pub(crate) fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The members of a list; none if it is none.
-pub(super) fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
+pub(crate) fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
     value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
