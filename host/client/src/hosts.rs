@@ -1,7 +1,7 @@
 //! Which host is meant, and with which token: flags before environment before `client.toml` before a host of this folder.
 //!
 //! - The host is `--host`, else `CORDBOARD_HOST`, each a URL or a name of `client.toml`; else the default of `client.toml`;
-//!   else `http://127.0.0.1:8080`.
+//!   else the host of this machine whose data folder is here, which notes its address there, or `http://127.0.0.1:8080`.
 //! - The token is that of `--token-file`, else `CORDBOARD_TOKEN`, else that of the file `CORDBOARD_TOKEN_FILE`, else that of
 //!   the host's `token_file` in `client.toml`; else, for a host of this machine, `cordboard-data/admin-token` in this folder or
 //!   the nearest above. A host that `--host` names by its name in `client.toml` comes with its own token, whatever the
@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub const LOCAL: &str = "http://127.0.0.1:8080";
 /// Where `cordboard serve` keeps its token, from the folder that it was started in.
 const LOCAL_TOKEN: &str = "cordboard-data/admin-token";
+/// Where it notes its address.
+const LOCAL_ADDRESS: &str = "cordboard-data/admin-address";
 /// Of a token's file, and of `client.toml`.
 const MAX_FILE_BYTES: u64 = 64 << 10;
 /// Folders above this one that may have a host's data.
@@ -153,8 +155,19 @@ fn choose(flags: &Flags, around: &Surroundings) -> Result<Chosen, ClientError> {
                 problem: format!("`default` is `{name}`, and there is no [hosts.{name}]"),
             }),
         },
-        (None, None, None) => named(LOCAL, false),
+        (None, None, None) => named(&noted(around).unwrap_or_else(|| LOCAL.to_owned()), false),
     }
+}
+
+/// A file of the data folder in this folder, or in the nearest above.
+fn near(around: &Surroundings, name: &str) -> Option<PathBuf> {
+    around.folder.ancestors().take(MAX_ABOVE).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Where a host of this machine noted that it serves.
+fn noted(around: &Surroundings) -> Option<String> {
+    let text = read(&near(around, LOCAL_ADDRESS)?).ok()?;
+    address(&text).filter(|address| is_local(address))
 }
 
 fn read_document(file: &Path) -> Result<Document, ClientError> {
@@ -197,8 +210,7 @@ fn token(flags: &Flags, around: &Surroundings, chosen: &Chosen) -> Result<Token,
     if let Some(file) = &chosen.token_file {
         return token_of(file);
     }
-    let near = around.folder.ancestors().take(MAX_ABOVE).map(|folder| folder.join(LOCAL_TOKEN));
-    match near.filter(|_| is_local(&chosen.address)).find(|file| file.is_file()) {
+    match near(around, LOCAL_TOKEN).filter(|_| is_local(&chosen.address)) {
         Some(file) => token_of(&file),
         None => Err(ClientError::NoToken(chosen.address.clone())),
     }
@@ -302,6 +314,24 @@ mod tests {
         for (file, flags, variables, why) in table {
             let said = chosen(file, flags, variables).unwrap_err();
             assert!(said.contains(why) && !said.contains("token-of"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_host_of_this_folder_is_found_where_it_noted_its_address() {
+        let room = tempfile::tempdir().unwrap();
+        let data = room.path().join("cordboard-data");
+        std::fs::create_dir_all(&data).unwrap();
+        let around = Surroundings { folder: room.path().join("a/b"), ..Surroundings::default() };
+        for (noted, expected) in [
+            ("http://127.0.0.1:18080\n", "http://127.0.0.1:18080"),
+            ("http://[::1]:18080\n", "http://[::1]:18080"),
+            // Whoever wrote that, the token of this folder doesn't go there.
+            ("http://10.0.0.1:8080\n", LOCAL),
+            ("nonsense", LOCAL),
+        ] {
+            std::fs::write(data.join("admin-address"), noted).unwrap();
+            assert_eq!(choose(&Flags::default(), &around).unwrap().address, expected, "{noted}");
         }
     }
 

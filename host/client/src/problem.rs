@@ -32,9 +32,8 @@ impl Problem {
                  `cordboard serve` keeps it as `admin-token` in its data folder"
             }
             (403, _) => "ask whoever runs the host for a token that may do this",
-            (404, _) => {
-                "see what there is with `cordboard plugin list`; what isn't there, `cordboard plugin push` brings"
-            }
+            (404, "no-route") => "bring the host up to date: it doesn't know this yet",
+            (404, _) => "check the name; `cordboard plugin list` tells which plugins and deployments there are",
             (409, "in-use") => "let what is named above use something else first",
             (409, _) => "wait until that is no longer so, then run it again",
             (412, _) => {
@@ -81,6 +80,7 @@ mod tests {
             (401, "unauthorized", "--token-file"),
             (403, "forbidden", "a token that may"),
             (404, "not-found", "plugin list"),
+            (404, "no-route", "up to date"),
             (409, "in-use", "use something else first"),
             (409, "not-now", "wait until"),
             (412, "precondition-failed", "as they left it"),

@@ -19,6 +19,7 @@ use cordboard_plugin::{Compiler, PluginConfig, PluginHost};
 use cordboard_sip::{SipConfig, SipHandle, SipStack};
 use cordboard_store::{Blobs, ContactKeys, Rooms, SledOptions, SledStore, Store, StoreError};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,8 +77,20 @@ async fn serve(config: Config) -> Result<()> {
         let kept = config.data_dir.join(token::FILE);
         say(&format!("admin-token {} (shown this once; kept in {})", host.token.token, kept.display()));
     }
+    note_address(&config.data_dir, host.admin_address);
     say("ready");
     host.run(Duration::from_secs(config.shutdown.limit_s)).await
+}
+
+/// Notes in the data folder where HTTP is served, so that commands on this machine find it (`cordboard_client::hosts`).
+fn note_address(folder: &Path, address: std::net::SocketAddr) {
+    let mut near = address;
+    if address.ip().is_unspecified() {
+        near.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    if let Err(cause) = std::fs::write(folder.join("admin-address"), format!("http://{near}\n")) {
+        warn!(%cause, "where HTTP is served can't be noted in the data folder: commands need --host");
+    }
 }
 
 /// A host that takes calls.

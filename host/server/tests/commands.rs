@@ -167,11 +167,14 @@ fn what_is_missing_or_wrong_comes_with_the_next_step() -> Result<()> {
     )?;
     terminal.fails(&["plugin", "list", "--host", centre.bank.url()], &["not as a host's admin API does"])?;
     terminal.fails(&["plugin", "list", "--host", "prod"], &["`prod` is no host", "client.toml"])?;
-    // A local host's own token, as `serve` leaves it in the folder.
+    // A host of this machine, as `serve` leaves address and token in the folder.
     let kept = terminal.home.path().join("cordboard-data");
     std::fs::create_dir_all(&kept)?;
-    std::fs::copy(centre.data().join("admin-token"), kept.join("admin-token"))?;
-    let output = terminal.command(&["plugin", "list"])?.env_remove("CORDBOARD_TOKEN_FILE").output()?;
+    for name in ["admin-token", "admin-address"] {
+        std::fs::copy(centre.data().join(name), kept.join(name))?;
+    }
+    let mut command = terminal.command(&["plugin", "list"])?;
+    let output = command.env_remove("CORDBOARD_HOST").env_remove("CORDBOARD_TOKEN_FILE").output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = terminal.done(&["completions", "bash"], &["cordboard", "rollback"])?;
     ensure!(said.lines().count() > 100, "{said}");

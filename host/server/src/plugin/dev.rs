@@ -7,12 +7,11 @@ use super::deploy::{Serving, push_and_serve};
 use super::push::Packed;
 use super::remote::HostArguments;
 use super::sources::stamps;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use cordboard_author::Project;
-use cordboard_client::Client;
+use cordboard_author::{Project, World};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How often sources are looked at.
@@ -35,14 +34,14 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let mut project = Project::open(&arguments.folder)?;
     let mut serving = arguments.serving.clone();
     // Calls in progress go over, unless that is not wanted.
-    serving.migrate = !serving.pin;
+    serving.migrate = project.world == World::Flow && !serving.pin;
     let wanted = serving.wanted()?;
     let client = arguments.host.client()?;
     // A host that isn't there, or lets nobody in, is told now rather than after the first build.
     client.get("/v1/status")?;
-    let mut project = Project::open(&arguments.folder)?;
     let mut built = None;
     cordboard::say(&format!(
         "{}: watching {} for {}; Ctrl-C ends it",
@@ -62,7 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             }
             Err(error) => {
                 cordboard::complain(&crate::told(&error));
-                cordboard::complain(&format!("{} is as it was; waiting for changes", host(&client)));
+                cordboard::complain(&format!("{} is as it was; waiting for changes", client.host()));
             }
         }
         built = Some(seen);
@@ -70,10 +69,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             project = reread;
         }
     }
-}
-
-fn host(client: &Client) -> &str {
-    client.host()
 }
 
 type Seen = std::collections::BTreeMap<PathBuf, (Option<std::time::SystemTime>, u64)>;
@@ -105,9 +100,14 @@ fn once(folder: &Path, key: Option<&Path>, serve: impl FnOnce(&Packed) -> Result
 
 fn step(name: &str, folder: &Path) -> Result<()> {
     let program = std::env::current_exe().context("this program can't be found")?;
-    let status = Command::new(program).args(["plugin", name]).arg(folder).status().context("it can't be run again")?;
-    anyhow::ensure!(
-        status.success(),
+    let mut command = Command::new(program);
+    let ended = command.args(["plugin", name]).arg(folder).stderr(Stdio::inherit()).output();
+    let ended = ended.context("it can't be run again")?;
+    // What to do next is done here.
+    let said = String::from_utf8_lossy(&ended.stdout);
+    said.lines().filter(|line| !line.starts_with("next: ")).for_each(cordboard::say);
+    ensure!(
+        ended.status.success(),
         "{name} failed, see above\nnext: put it right; it is tried again when a file changes"
     );
     Ok(())

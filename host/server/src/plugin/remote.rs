@@ -9,7 +9,8 @@ use std::path::PathBuf;
 /// Which host, and with which token.
 #[derive(Args, Clone, Default)]
 pub(crate) struct HostArguments {
-    /// The host: its URL, or its name in client.toml. Default: CORDBOARD_HOST, client.toml, http://127.0.0.1:8080.
+    /// The host: its URL, or its name in client.toml. Default: CORDBOARD_HOST, client.toml, ./cordboard-data/admin-address,
+    /// http://127.0.0.1:8080.
     #[arg(long, value_name = "URL|NAME")]
     host: Option<String>,
     /// A file with its admin token. Default: CORDBOARD_TOKEN, CORDBOARD_TOKEN_FILE, client.toml, ./cordboard-data/admin-token.
