@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 
 /// So long contacts in progress are watched going over.
 const SETTLES_WITHIN: Duration = Duration::from_secs(10);
+/// What a host compiles for more than a few seconds.
+const LARGE_BYTES: u64 = 4 << 20;
 const LOOKS_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Args)]
@@ -137,6 +139,11 @@ impl Serving {
             }
             _ => {
                 let expected = now.as_ref().and_then(Answer::expected).unwrap_or(Expected::Absent);
+                if plugin.get("size_bytes").and_then(Value::as_u64).is_some_and(|bytes| bytes > LARGE_BYTES) {
+                    cordboard::complain(
+                        "the host compiles it; of a component as large as this that takes up to a minute",
+                    );
+                }
                 let after = client.put(&path, &body, &expected)?;
                 cordboard::say(&plan::changes(&name, now.as_ref().map(|now| &now.value), &after.value, plugin));
                 settled(client, &path, now.as_ref(), after)?

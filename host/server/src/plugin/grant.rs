@@ -185,7 +185,11 @@ fn show(client: &Client, name: &str) -> Result<()> {
             "egress" => {
                 let methods: Vec<&str> = list(want, "/methods").iter().filter_map(Value::as_str).collect();
                 let port = want.get("port").map_or("*".to_owned(), Value::to_string);
-                let scheme = if text(want, "/scheme").is_empty() { "http" } else { text(want, "/scheme") };
+                let scheme = match text(want, "/scheme") {
+                    "" => "http",
+                    "any" => "http(s)",
+                    scheme => scheme,
+                };
                 let methods = if methods.is_empty() { "GET".to_owned() } else { methods.join(",") };
                 format!("{methods} {scheme}://{}:{port}", text(want, "/host"))
             }
