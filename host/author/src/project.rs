@@ -78,15 +78,30 @@ impl Project {
 
     /// The contract it is built against: its own copy.
     pub(crate) fn wit(&self) -> Result<PathBuf, AuthorError> {
-        let folder = self.folder.join("cordboard/wit").join(self.world.name()).join(&self.version);
+        let wit = self.folder.join("cordboard/wit");
+        let folder = wit.join(self.world.name()).join(&self.version);
         if folder.is_dir() {
             return Ok(folder);
         }
+        let below = |folder: &Path| {
+            let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+            let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+            names.sort();
+            names
+        };
+        let versions = |world: String| {
+            let versions = below(&wit.join(&world));
+            versions.into_iter().map(move |version| format!("cordboard:{world}@{version}"))
+        };
+        let there: Vec<String> = below(&wit).into_iter().flat_map(versions).collect();
         let problem = format!(
-            "the contract cordboard:{}@{} isn't there; the manifest's `world` must be one that is in cordboard/wit",
-            self.world, self.version
+            "`world` is cordboard:{}@{}, and cordboard/wit has {}. For another contract begin a plugin with \
+             `cordboard plugin new`, and take its folder `cordboard`",
+            self.world,
+            self.version,
+            if there.is_empty() { "none".into() } else { there.join(", ") }
         );
-        Err(AuthorError::file(&folder, problem))
+        Err(AuthorError::file(&self.manifest(), problem))
     }
 }
 
@@ -107,7 +122,8 @@ mod tests {
         let project = open("lang = \"python\"", good).unwrap();
         assert_eq!((project.lang, project.world, project.name.as_str()), (Lang::Python, World::Flow, "greeter"));
         assert!(project.component().ends_with("greeter.wasm"));
-        assert!(project.wit().unwrap_err().to_string().contains("cordboard:flow@0.1.0 isn't there"));
+        let none = project.wit().unwrap_err().to_string();
+        assert!(none.contains("manifest.json: `world` is cordboard:flow@0.1.0, and cordboard/wit has none"), "{none}");
         for (settings, manifest, why) in [
             ("lang = \"go\"", good, "plugin.toml: there is no language `go`"),
             ("lang = 1", good, "plugin.toml: TOML parse error at line 1"),

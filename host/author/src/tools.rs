@@ -55,7 +55,7 @@ impl Kit {
             return Ok(place);
         }
         tell(&format!("fetching {} once for all plugins ({}) to {}", self.name, self.cost, place.display()));
-        let fresh = Fresh::beside(&place)?;
+        let fresh = Fresh::beside(&place).map_err(unwritable)?;
         for (name, text) in self.pins {
             let path = fresh.path().join(name);
             std::fs::write(&path, text).map_err(AuthorError::io(&path))?;
@@ -63,6 +63,21 @@ impl Kit {
         fill(fresh.path())?;
         fresh.put(&place)?;
         Ok(place)
+    }
+}
+
+/// What can't be kept in the cache may go elsewhere.
+fn unwritable(error: AuthorError) -> AuthorError {
+    match error {
+        AuthorError::Io { path, source } => AuthorError::Missing {
+            what: format!(
+                "toolchains can't be kept in {}: {}",
+                path.display(),
+                source.to_string().lines().next().unwrap_or_default()
+            ),
+            next: "export XDG_CACHE_HOME=/some/folder, one where you may write and there is room".into(),
+        },
+        other => other,
     }
 }
 
@@ -218,6 +233,13 @@ pub(crate) fn rust() -> Result<(), AuthorError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cache_that_cannot_be_written_can_be_elsewhere() {
+        let refused = AuthorError::io(Path::new("/cache"))(std::io::ErrorKind::PermissionDenied.into());
+        let said = unwritable(refused).to_string();
+        assert!(said.starts_with("toolchains can't be kept in /cache: permission denied\nnext: export XDG"), "{said}");
+    }
 
     #[test]
     fn every_pin_has_a_digest() {
