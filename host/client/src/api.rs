@@ -182,19 +182,19 @@ impl Client {
         self.ask(self.request("POST", "/v1/plugins").header("content-type", form), &body)
     }
 
-    /// A stream, `/v1/events` or `/v1/logs`: from now on, or from behind the event of this id. Only what has these members of
-    /// the query, where they have a value. A stream that falls silent breaks.
+    /// A stream of `/v1/events` or `/v1/logs`: what happens from now on, or behind the event of this id, and fits what the filter
+    /// says. One that falls silent breaks.
     ///
     /// # Errors
     /// No answer, or not success.
     pub fn stream(
         &self,
         path: &str,
-        query: &[(&str, Option<&str>)],
+        filter: &[(&str, Option<&str>)],
         after: Option<&str>,
     ) -> Result<Events, ClientError> {
-        let query: Vec<String> =
-            query.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded((*value)?)))).collect();
+        let said = filter.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded((*value)?))));
+        let query: Vec<String> = said.collect();
         let mut request = self.request("GET", &format!("{path}?{}", query.join("&")));
         request = request.header("accept", "text/event-stream");
         if let Some(after) = after {

@@ -22,14 +22,16 @@ fn a_stream_is_asked_for_by_contact_behind_the_last_event() {
         heads
     });
     let client = Client::new(&address, Token::new("a-token-of-the-test").unwrap()).unwrap();
-    let mut events = client.stream("/v1/logs", &[("contact", Some("C 1")), ("plugin", None)], None).unwrap();
+    let mut events = client
+        .stream("/v1/events", &[("type", Some("contact.asked")), ("contact", Some("C 1")), ("x", None)], None)
+        .unwrap();
     let first = events.wait().unwrap().unwrap();
     assert_eq!(first.id.as_deref(), Some("7"));
     assert!(!matches!(events.wait(), Ok(Some(_))), "half an event is none");
-    let again = client.stream("/v1/events", &[], first.id.as_deref()).err().unwrap();
+    let again = client.stream("/v1/logs", &[], first.id.as_deref()).err().unwrap();
     assert!(matches!(&again, ClientError::Refused { problem, .. } if problem.status == 401), "{again}");
     let heads = asked.join().unwrap();
-    assert_eq!(heads[0][0], "GET /v1/logs?contact=C%201 HTTP/1.1");
+    assert_eq!(heads[0][0], "GET /v1/events?type=contact.asked&contact=C%201 HTTP/1.1");
     assert!(heads[0].contains(&"authorization: Bearer a-token-of-the-test".to_owned()), "{heads:?}");
     assert!(!heads[0].iter().any(|line| line.starts_with("last-event-id")));
     assert!(heads[1].contains(&"last-event-id: 7".to_owned()), "{heads:?}");

@@ -7,20 +7,23 @@ use cordboard_client::{Client, ClientError, encoded};
 use serde_json::Value;
 use std::time::Duration;
 
-/// After a break it is asked for again.
+/// After a break the stream is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Of what is written from now on, only what plugins of this name write, or a version that begins so.
+    /// With `--follow`: only what plugins of this name write.
     #[arg(requires = "follow")]
     name: Option<String>,
-    /// Of this contact.
+    /// What this contact's flows wrote; with `--follow`, only what they write.
     #[arg(long, value_name = "ID")]
     contact: Option<String>,
     /// What is written from now on, until it is stopped.
     #[arg(long)]
     follow: bool,
+    /// With `--follow`: only lines of this level (trace, debug, info, warn, error) or a more serious one.
+    #[arg(long, requires = "follow")]
+    level: Option<String>,
     #[command(flatten)]
     host: HostArguments,
 }
@@ -30,21 +33,22 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         bail!("of which contact?\nnext: --contact ID, or --follow for what is written from now on");
     }
     let client = arguments.host.client()?;
-    let name = arguments.name.as_deref();
-    if let Some(contact) = &arguments.contact {
-        let found = client.get(&format!("/v1/contacts/{}/logs", encoded(contact)))?;
-        for entry in list(&found.value, "/lines") {
-            cordboard::say(&line(text(entry, "/at"), contact, entry));
-        }
+    if arguments.follow {
+        return follow(&client, arguments);
     }
-    if arguments.follow { follow(&client, name, arguments.contact.as_deref()) } else { Ok(()) }
+    let contact = arguments.contact.as_deref().unwrap_or_default();
+    let kept = client.get(&format!("/v1/contacts/{}/logs", encoded(contact)))?.value;
+    for entry in list(&kept, "/lines") {
+        cordboard::say(&line(text(entry, "/at"), contact, entry));
+    }
+    match kept.get("dropped").and_then(Value::as_u64).unwrap_or_default() {
+        0 => {}
+        dropped => cordboard::complain(&format!("{dropped} more were not kept")),
+    }
+    Ok(())
 }
 
-/// Whether a line was written by a plugin of this name or version.
-fn is_of(data: &Value, name: Option<&str>) -> bool {
-    name.is_none_or(|name| text(data, "/plugin") == name || text(data, "/version").starts_with(name))
-}
-
+/// A line as it is shown: when, in which contact if in one, who, how serious, what.
 fn line(at: &str, contact: &str, data: &Value) -> String {
     let plugin = match text(data, "/plugin") {
         "" => short(text(data, "/version")),
@@ -52,23 +56,29 @@ fn line(at: &str, contact: &str, data: &Value) -> String {
     };
     // A plugin writes what it likes, but not on the terminal.
     let said: String = text(data, "/text").chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
+    let contact = if contact.is_empty() { "-" } else { contact };
     format!("{at} {contact} {plugin} {:5} {}", text(data, "/level"), said.trim_end())
 }
 
 /// Shows lines as they are written; resumes behind the last one where the stream breaks.
-fn follow(client: &Client, name: Option<&str>, contact: Option<&str>) -> Result<()> {
+fn follow(client: &Client, arguments: &Arguments) -> Result<()> {
+    let filter = [
+        ("plugin", arguments.name.as_deref()),
+        ("contact", arguments.contact.as_deref()),
+        ("level", arguments.level.as_deref()),
+    ];
     let mut last: Option<String> = None;
     let (mut connected, mut told) = (false, false);
     loop {
-        match client.stream("/v1/logs", &[("contact", contact)], last.as_deref()) {
+        match client.stream("/v1/logs", &filter, last.as_deref()) {
             Ok(mut events) => {
                 (connected, told) = (true, false);
                 while let Ok(Some(event)) = events.wait() {
                     last = event.id.or(last);
                     let data = event.value.get("data").unwrap_or(&Value::Null);
                     if text(&event.value, "/type").ends_with("stream.missed") {
-                        cordboard::complain("some lines were missed: more happened than the host keeps");
-                    } else if is_of(data, name) {
+                        cordboard::complain("some lines were missed: more were written than the host keeps");
+                    } else {
                         cordboard::say(&line(text(&event.value, "/time"), text(&event.value, "/subject"), data));
                     }
                 }
@@ -96,7 +106,7 @@ mod tests {
         let data =
             json!({ "level": "info", "text": "hello\u{1b}[2J\n", "plugin": "greeter", "version": "abcdef0123456789" });
         assert_eq!(line("T", "C", &data), "T C greeter info  hello [2J");
-        assert!(is_of(&data, None) && is_of(&data, Some("greeter")) && is_of(&data, Some("abcdef")));
-        assert!(!is_of(&data, Some("greet")));
+        let data = json!({ "level": "warn", "text": "x", "plugin": null, "version": "abcdef0123456789" });
+        assert_eq!(line("T", "", &data), "T - abcdef012345 warn  x");
     }
 }
