@@ -191,7 +191,8 @@ impl Entry {
         let kept = |key: &str| now.as_ref().and_then(|now| now.value.get(key)).cloned().unwrap_or_default();
         let body = json!({ "numbers": numbers, "deployment": deployment, "safe_flow": kept("safe_flow"),
             "fallback_queue": kept("fallback_queue") });
-        let is_so = ["numbers", "deployment"].iter().all(|key| now.as_ref().is_some_and(|_| kept(key) == body[*key]));
+        let same = |key: &str| now.as_ref().is_some_and(|now| now.value.get(key) == body.get(key));
+        let is_so = same("numbers") && same("deployment");
         if is_so {
             return Ok(());
         }

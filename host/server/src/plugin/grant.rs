@@ -112,8 +112,8 @@ fn place(given: &str, private: bool) -> Result<Value> {
     ensure!(matches!(scheme, "http" | "https") && !host.is_empty() && !host.contains('/'), "{}", wrong());
     let methods: Vec<String> = methods.split(',').map(|method| method.trim().to_uppercase()).collect();
     let mut place = json!({ "scheme": scheme, "host": host, "port": port, "methods": methods });
-    if private {
-        place["private"] = true.into();
+    if private && let Some(place) = place.as_object_mut() {
+        place.insert("private".into(), true.into());
     }
     Ok(place)
 }
@@ -132,8 +132,9 @@ fn merged(now: Option<&Value>, places: Vec<Value>, room: Option<Value>) -> Value
     for mut place in places {
         match egress.iter_mut().find(|known| same(known, &place)) {
             Some(known) => {
-                if place.get("private").is_none() {
-                    place["private"] = known.get("private").cloned().unwrap_or(Value::Bool(false));
+                let private = known.get("private").cloned().unwrap_or(Value::Bool(false));
+                if let Some(place) = place.as_object_mut() {
+                    place.entry("private").or_insert(private);
                 }
                 *known = place;
             }

@@ -60,7 +60,7 @@ impl Packed {
             signature: signature.map(String::into_bytes),
             name: examined.component.file_stem().map(|stem| stem.to_string_lossy().into_owned()),
             contract: examined.facts.contract.clone(),
-            imports: examined.facts.imports.iter().cloned().collect(),
+            imports: examined.facts.imports.to_vec(),
         })
     }
 
