@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 #[serde(deny_unknown_fields)]
 struct Settings {
     lang: String,
+    #[serde(default)]
+    debug: bool,
 }
 
 /// As much of a manifest as a build needs. The host reads all of it.
@@ -32,6 +34,8 @@ pub struct Project {
     pub version: String,
     /// Its name, from the manifest.
     pub name: String,
+    /// Whether its component keeps source lines. Only of C: Rust's are a matter of its profile.
+    pub debug: bool,
 }
 
 impl Project {
@@ -48,6 +52,7 @@ impl Project {
         let text = std::fs::read_to_string(&settings).map_err(AuthorError::io(&settings))?;
         let read: Settings =
             toml::from_str(&text).map_err(|error| AuthorError::file(&settings, error.to_string().trim_end()))?;
+        let debug = read.debug;
         let lang = read.lang.parse().map_err(|error: AuthorError| AuthorError::file(&settings, error.to_string()))?;
         let manifest = folder.join("manifest.json");
         let text = std::fs::read_to_string(&manifest).map_err(AuthorError::io(&manifest))?;
@@ -63,7 +68,7 @@ impl Project {
         if read.name.is_empty() || read.name.contains(['/', '\\']) {
             return Err(AuthorError::file(&manifest, "`name` can't name a plugin"));
         }
-        Ok(Self { folder, lang, world, version: version.to_owned(), name: read.name })
+        Ok(Self { folder, lang, world, version: version.to_owned(), name: read.name, debug })
     }
 
     /// Where its component is, once it is built.

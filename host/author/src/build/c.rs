@@ -1,6 +1,6 @@
 //! C: bindings are generated here, compiled by zig, and the core module becomes a component here again.
 
-use super::{FIX, read, room, source};
+use super::{FIX, dwarf, read, room, source};
 use crate::error::AuthorError;
 use crate::lang::World;
 use crate::process::{run, tell};
@@ -58,7 +58,8 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
         "-mexec-model=reactor",
         "-std=gnu17",
         "-Os",
-        "-s",
+        // Without it zig leaves out the names of functions, too.
+        "-gline-tables-only",
         // The linker's own stack would be of 16 MiB.
         "-Wl,-z,stack-size=262144",
     ]);
@@ -70,8 +71,13 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
         file: core.clone(),
         problem: format!("no component can be made of it: {error}"),
     };
+    let mut module = read(&core)?;
+    if !project.debug {
+        // Most of it is the C library's: fourteen times the size of what it is about.
+        module = dwarf::without(&module).map_err(|error| failed(&error))?;
+    }
     let adapted = ComponentEncoder::default()
-        .module(&read(&core)?)
+        .module(&module)
         .and_then(|encoder| encoder.adapter("wasi_snapshot_preview1", WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER))
         .map_err(|error| failed(&format!("{error:#}")))?
         .encode();

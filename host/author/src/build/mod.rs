@@ -2,6 +2,7 @@
 //! folder; the component appears as a whole, or not at all.
 
 mod c;
+mod dwarf;
 mod javascript;
 mod python;
 mod rust;

@@ -161,6 +161,7 @@ mod tests {
             world,
             version: "0.1.0".into(),
             name: "a".into(),
+            debug: false,
         };
         let places: Vec<String> = check(&project(World::Flow)).iter().map(ToString::to_string).collect();
         assert_eq!(places.len(), 2, "{places:?}");
