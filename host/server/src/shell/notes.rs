@@ -21,6 +21,8 @@ use tracing::debug;
 /// What is kept of a contact. Beyond it lines are counted, and still told on the stream.
 const MAX_NOTES: u32 = 1_000;
 const MAX_BYTES: usize = 256 << 10;
+/// What the lines of a stack may take: what many functions were inlined to is cut to the innermost.
+const MAX_STACK_BYTES: usize = 32 << 10;
 /// Room for what is worth more than a line: failures, and what was used.
 const RESERVED_NOTES: u32 = 40;
 /// Stacks whose lines are to be looked up. Beyond them a stack has names only.
@@ -208,7 +210,7 @@ impl Lines {
         if found.iter().all(|frame| frame.lines.is_empty()) {
             return;
         }
-        let note = Note { at: self.clock.now(), version, kind: NoteKind::Lines { of, stack: found } };
+        let note = bounded(Note { at: self.clock.now(), version, kind: NoteKind::Lines { of, stack: found } });
         if let Some(keep) = self.keep.upgrade() {
             // The writer is gone: so is the host.
             let _ = keep.send(Keep::Note { contact, number, note: Box::new(note) });
@@ -232,5 +234,40 @@ impl Lines {
         let document: DeploymentDocument = decode(&kept.ok()??.body).ok()?;
         let component = self.rooms.blobs.get(&self.tenant, &document.plugin.parse().ok()?).await;
         component.ok()?.map(Into::into)
+    }
+}
+
+/// A note that the store takes, whatever a component says of its lines.
+fn bounded(mut note: Note) -> Note {
+    if note.bytes() > MAX_STACK_BYTES
+        && let NoteKind::Lines { stack, .. } = &mut note.kind
+    {
+        stack.iter_mut().for_each(|frame| frame.lines.truncate(1));
+    }
+    note
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cordboard_core::ids::Digest;
+    use cordboard_core::note::SourceLine;
+    use cordboard_core::time::Timestamp;
+    use cordboard_store::notes::MAX_NOTE_BYTES;
+
+    fn lines(per_frame: usize) -> Note {
+        let (function, file) = (Some("f".repeat(256)), "p".repeat(512));
+        let line = SourceLine { function, file, line: 1, column: 1 };
+        let frame = StackFrame { function: "f".repeat(256), offset: Some(1), lines: vec![line; per_frame] };
+        let kind = NoteKind::Lines { of: 0, stack: vec![frame; 20] };
+        Note { at: Timestamp(0), version: Digest([0; 32]), kind }
+    }
+
+    #[test]
+    fn the_longest_stack_is_cut_to_what_the_store_takes() {
+        assert!(lines(16).bytes() > MAX_NOTE_BYTES, "as much as a component may say");
+        assert_eq!(bounded(lines(16)), lines(1));
+        assert!(lines(1).bytes() < MAX_NOTE_BYTES);
+        assert_eq!(bounded(lines(1)), lines(1), "what fits stays as it is");
     }
 }
