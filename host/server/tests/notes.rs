@@ -2,10 +2,12 @@
 
 #![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 
-use anyhow::{Result, ensure};
-use cordboard_trial::{Centre, HostOptions, SUPPORT, Stream, Wire};
+use anyhow::{Context as _, Result, ensure};
+use cordboard_trial::{Centre, HostOptions, SUPPORT, Stream, Wire, binary};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
 const NUMBER: &str = "+15550001";
@@ -98,6 +100,63 @@ fn a_contact_without_a_failure_has_none_to_dump() -> Result<()> {
     centre.api.until(&format!("{path}/diagnostics"), SOON, used)?;
     let nobody = centre.api.try_get("/v1/contacts/01M0000000000000000000000Z/logs")?;
     ensure!(nobody.is_err_and(|problem| problem.status == 404), "nobody");
+    Ok(())
+}
+
+/// A command of the program, asked of this centre.
+fn command(centre: &Centre, words: &[&str]) -> Result<Command> {
+    let mut command = Command::new(binary("cordboard")?);
+    command.args(words).env("CORDBOARD_HOST", centre.host.admin()).env("CORDBOARD_TOKEN", centre.host.token());
+    Ok(command)
+}
+
+fn said(centre: &Centre, words: &[&str]) -> Result<String> {
+    let output = command(centre, words)?.output()?;
+    ensure!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+#[test]
+fn the_commands_show_a_failed_contact_step_by_step() -> Result<()> {
+    let centre = centre()?;
+    let mut events = centre.events()?;
+    let mut following = command(&centre, &["plugin", "logs", "--follow", "--level", "info"])?;
+    let mut following = following.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut lines = BufReader::new(following.stdout.take().context("its output")?).lines();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        while let Some(Ok(line)) = lines.next()
+            && tell.send(line).is_ok()
+        {}
+    });
+    // A call may be over before it listens.
+    let mut contact = failing_call(&centre, &mut events)?;
+    let until = Instant::now() + SOON;
+    while !told.try_iter().any(|line| line.contains("tour: begins")) {
+        ensure!(Instant::now() < until, "no line is followed");
+        contact = failing_call(&centre, &mut events)?;
+    }
+    following.kill()?;
+    following.wait()?;
+
+    let listed = said(&centre, &["contact", "list", "--limit", "1"])?;
+    ensure!(listed.starts_with(&contact) && listed.contains(NUMBER), "{listed}");
+    for id in [contact.as_str(), "last"] {
+        let shown = said(&centre, &["contact", "show", id])?;
+        let parts =
+            ["info  tour: begins", "ask {", "FAILED in", ": trap: ", "0: ", "<- stepped-down", "-- closed: hung-up"];
+        let found = parts.map(|part| shown.find(part));
+        ensure!(found.iter().all(Option::is_some) && found.is_sorted(), "{found:?} in:\n{shown}");
+    }
+    let kept = said(&centre, &["plugin", "logs", "--contact", &contact])?;
+    ensure!(kept.contains("tour: begins") && kept.contains("a probe traps"), "{kept}");
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("dump.wasm");
+    let path = file.to_str().context("a path")?;
+    said(&centre, &["contact", "core-dump", &contact, path])?;
+    ensure!(std::fs::read(&file)?.starts_with(b"\0asm"), "no dump");
+    let again = command(&centre, &["contact", "core-dump", &contact, path])?.output()?;
+    ensure!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("next: name a new file"));
     Ok(())
 }
 
