@@ -265,9 +265,10 @@ fn a_call_goes_on_while_its_flow_is_rebuilt_by_zig_and_what_fails_reaches_no_hos
     ensure!(record["versions"] == json!([first, deployment()?["version"]]), "{record}");
     continuous(&call.rtp.packets())?;
 
-    // Ctrl-C ends it, and leaves the host alone.
-    let interrupted = Command::new("kill").arg("-INT").arg(dev.child.id().to_string()).status()?;
-    ensure!(interrupted.success(), "{interrupted}");
+    // A signal ends it, and the host is left alone. Not INT, which shells let everything ignore that they start in the
+    // background, tests as well.
+    let ended = Command::new("kill").arg("-TERM").arg(dev.child.id().to_string()).status()?;
+    ensure!(ended.success(), "{ended}");
     tried(SOON, || dev.child.try_wait()?.context("it still runs"))?;
     Ok(())
 }
