@@ -2,7 +2,7 @@
 
 mod show;
 
-use crate::plugin::remote::{HostArguments, list, text};
+use crate::remote::{HostArguments, list, one_line, text};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use cordboard_client::{Client, ClientError, encoded};
@@ -67,7 +67,7 @@ fn all(arguments: &ListArguments) -> Result<()> {
         let state = if end.is_empty() { text(contact, "/state") } else { end };
         let (from, to) = (text(contact, "/origin/number"), text(contact, "/dialled/number"));
         let (id, at) = (text(contact, "/id"), text(contact, "/offered_at"));
-        format!("{id}  {}  {from:16} {to:12} {state}", at.get(..19).unwrap_or(at))
+        one_line(&format!("{id}  {}  {from:16} {to:12} {state}", at.get(..19).unwrap_or(at)))
     };
     cordboard::say(&contacts.iter().map(row).collect::<Vec<_>>().join("\n"));
     Ok(())

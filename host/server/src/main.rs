@@ -7,6 +7,7 @@ use std::process::ExitCode;
 mod contact;
 mod phone;
 mod plugin;
+mod remote;
 
 /// A contact-centre switchboard programmed in WebAssembly.
 #[derive(Parser)]

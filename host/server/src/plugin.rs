@@ -6,9 +6,9 @@ mod grant;
 mod list;
 mod local;
 mod logs;
+mod named;
 mod push;
 mod registry;
-pub(crate) mod remote;
 mod rollback;
 mod sources;
 

@@ -177,6 +177,7 @@ fn a_chatty_flow_is_cut_short_and_hides_no_event() -> Result<()> {
     ensure!(kept["lines"].as_array().is_some_and(|lines| lines.len() <= 960), "{}", kept["lines"]);
     let mut again = centre.events_after(0)?;
     again.wait_for("contact.offered", &contact, SOON)?;
+    again.wait_for("contact.ended", &contact, SOON)?;
     ensure!(again.so_far().iter().all(|told| told.kind() != "plugin.logged"), "lines have a stream of their own");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A contact as its flow's author wants to see it: what the flow did and was told, how long each step took, what it
 //! logged, where it failed, and what it used.
 
-use crate::plugin::remote::{list, text};
+use crate::remote::{list, one_line, short, text};
 use cordboard_core::time::Timestamp;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -24,17 +24,17 @@ struct Line {
     text: String,
 }
 
+/// A member that is a text, fit to be shown.
+fn word(value: &Value, pointer: &str) -> String {
+    one_line(text(value, pointer))
+}
+
 fn number(value: &Value, pointer: &str) -> u64 {
     value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
 }
 
 fn time(value: &Value, pointer: &str) -> Option<Timestamp> {
     cordboard_admin::parse_time(text(value, pointer)).ok()
-}
-
-/// A digest as people tell versions apart.
-fn short(version: &str) -> &str {
-    version.get(..8).unwrap_or(version)
 }
 
 /// A span as people read it.
@@ -57,7 +57,7 @@ fn compact(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let line: String = whole.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line = one_line(&whole);
     match line.char_indices().nth(MAX_SHOWN) {
         Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
         None => line,
@@ -95,21 +95,21 @@ pub(super) fn show(told: &Told) -> String {
 
 fn head(contact: &Value) -> String {
     let party = |pointer: &str| {
-        let number = text(contact, &format!("{pointer}/number"));
-        if number.is_empty() { text(contact, &format!("{pointer}/uri")).to_owned() } else { number.to_owned() }
+        let number = word(contact, &format!("{pointer}/number"));
+        if number.is_empty() { word(contact, &format!("{pointer}/uri")) } else { number }
     };
     let mut shown =
-        format!("contact {}: {}, {}", text(contact, "/id"), text(contact, "/channel"), text(contact, "/state"));
+        format!("contact {}: {}, {}", word(contact, "/id"), word(contact, "/channel"), word(contact, "/state"));
     let (from, to) = (party("/origin"), party("/dialled"));
-    let _ = write!(shown, "\n  call       from {from} to {to}, {}", text(contact, "/entry_point"));
+    let _ = write!(shown, "\n  call       from {from} to {to}, {}", word(contact, "/entry_point"));
     let offered = time(contact, "/offered_at");
     let since = |pointer: &str| Some(span(between(offered?, time(contact, pointer)?)));
-    let _ = write!(shown, "\n  came       {}", text(contact, "/offered_at"));
+    let _ = write!(shown, "\n  came       {}", word(contact, "/offered_at"));
     if let Some(after) = since("/answered_at") {
         let _ = write!(shown, ", answered after {after}");
     }
     if let Some(after) = since("/ended_at") {
-        let _ = write!(shown, ", ended after {after}: {}", text(contact, "/end/reason"));
+        let _ = write!(shown, ", ended after {after}: {}", word(contact, "/end/reason"));
         let detail = text(contact, "/end/detail");
         if !detail.is_empty() {
             let _ = write!(shown, ", {}", compact(&detail.into()));
@@ -117,7 +117,7 @@ fn head(contact: &Value) -> String {
     }
     if let Some(Value::Object(attributes)) = contact.get("attributes") {
         for (name, value) in attributes {
-            let _ = write!(shown, "\n  attribute  {name} = {}", compact(value));
+            let _ = write!(shown, "\n  attribute  {} = {}", one_line(name), compact(value));
         }
     }
     if contact.get("erased") == Some(&Value::Bool(true)) {
@@ -135,7 +135,7 @@ fn course(told: &Told, journal: &Value) -> String {
     }
     for log in list(&told.logs, "/lines") {
         let Some(at) = time(log, "/at") else { continue };
-        let said = format!("{:5} {}", text(log, "/level"), compact(&text(log, "/text").into()));
+        let said = format!("{:5} {}", word(log, "/level"), compact(&text(log, "/text").into()));
         lines.push(Line { at, text: row(begin, at, "", "", &said) });
     }
     for failure in list(&told.diagnostics, "/failures") {
@@ -158,13 +158,13 @@ fn entries(journal: &Value, begin: Timestamp, lines: &mut Vec<Line>) {
     let mut resumed = segments.first().and_then(|first| time(first, "/at"));
     for segment in segments {
         let Some(at) = time(segment, "/at") else { continue };
-        let (version, deployment) = (short(text(segment, "/version")), text(segment, "/deployment"));
+        let (version, deployment) = (short(text(segment, "/version")), word(segment, "/deployment"));
         let what = format!("-- version {version} of {deployment}");
         lines.push(Line { at, text: row(begin, at, "", "", &what) });
     }
     for entry in list(journal, "/entries") {
         let Some(at) = time(entry, "/at") else { continue };
-        let request = format!("{} {}", text(entry, "/request"), compact(entry.get("args").unwrap_or(&Value::Null)));
+        let request = format!("{} {}", word(entry, "/request"), compact(entry.get("args").unwrap_or(&Value::Null)));
         if text(entry, "/kind") == "external" {
             lines.push(Line { at, text: row(begin, at, "", "", &format!("<- {}", request.trim_end())) });
             continue;
@@ -184,22 +184,22 @@ fn entries(journal: &Value, begin: Timestamp, lines: &mut Vec<Line>) {
         lines.push(Line { at, text: row(begin, at, &flow, &waited, &what) });
     }
     if let Some(at) = time(journal, "/closed/at") {
-        let what = format!("-- closed: {}", text(journal, "/closed/reason"));
+        let what = format!("-- closed: {}", word(journal, "/closed/reason"));
         lines.push(Line { at, text: row(begin, at, "", "", &what) });
     }
 }
 
 fn failed(failure: &Value, begin: Timestamp) -> Option<Line> {
     let at = time(failure, "/at")?;
-    let detail = text(failure, "/detail").lines().next().unwrap_or_default();
-    let what = format!("FAILED in {}: {}: {detail}", short(text(failure, "/version")), text(failure, "/kind"));
+    let detail = one_line(text(failure, "/detail").lines().next().unwrap_or_default());
+    let what = format!("FAILED in {}: {}: {detail}", short(text(failure, "/version")), word(failure, "/kind"));
     let mut shown = row(begin, at, "", "", &what);
     for (depth, frame) in list(failure, "/stack").iter().enumerate() {
-        let _ = write!(shown, "\n{:38}{depth:>2}: {}", "", text(frame, "/function"));
+        let _ = write!(shown, "\n{:38}{depth:>2}: {}", "", word(frame, "/function"));
         for line in list(frame, "/lines") {
-            let _ = write!(shown, "\n{:42}at {}:{}", "", text(line, "/file"), number(line, "/line"));
-            let function = text(line, "/function");
-            if !function.is_empty() && function != text(frame, "/function") {
+            let _ = write!(shown, "\n{:42}at {}:{}", "", word(line, "/file"), number(line, "/line"));
+            let function = word(line, "/function");
+            if !function.is_empty() && function != word(frame, "/function") {
                 let _ = write!(shown, " ({function})");
             }
         }
@@ -261,16 +261,16 @@ contact 01KEY: voice, ended
   call       from +15550001 to sip:100@host, main
   came       2026-01-31T09:30:00.000000Z, answered after 200.0 ms, ended after 4.0 s: failed, no agent
   attribute  tier = gold
-  used       abababab: 1.5 ms of CPU in 9 steps and 2 runs, 69 KiB of memory at most
+  used       abababababab: 1.5 ms of CPU in 9 steps and 2 runs, 69 KiB of memory at most
   logs       3 more lines were not kept
 
        time       flow     waited
-      0.099                        -- version abababab of menu
+      0.099                        -- version abababababab of menu
       0.100     1.0 ms      1.3 s  say {\"text\":\"Hello.\"} -> done
       1.402     2.0 ms          …  ask {}
       1.500                        warn  odd key
       2.000                        <- hung-up
-      3.001                        FAILED in abababab: trap: unreachable
+      3.001                        FAILED in abababababab: trap: unreachable
                                        0: menu::pick
                                           at src/menu.rs:7
                                        1: menu::run
@@ -284,6 +284,21 @@ contact 01KEY: voice, ended
         assert!(shown.ends_with("its journal can't be shown: the contact is erased"), "{shown}");
         let empty = Told { contact: json!({}), journal: Ok(json!({})), logs: json!({}), diagnostics: json!(7) };
         assert!(show(&empty).starts_with("contact : "), "hostile answers are answers too");
+    }
+
+    /// Callers name themselves, components their functions and files.
+    #[test]
+    fn nothing_that_others_write_reaches_the_terminal_as_more_than_text() {
+        const EVIL: &str = "\u{1b}[2J\n      0.000  forged";
+        let mut told = told(Ok(journal()));
+        told.contact["origin"]["number"] = json!(EVIL);
+        told.contact["attributes"] = json!({ EVIL: EVIL });
+        let line = json!({ "function": EVIL, "file": EVIL, "line": 1, "column": 1 });
+        told.diagnostics["failures"][0]["stack"] = json!([{ "function": EVIL, "lines": [line] }]);
+        told.logs["lines"][0]["text"] = json!(EVIL);
+        let shown = show(&told);
+        assert!(!shown.contains('\u{1b}') && shown.matches("forged").count() >= 6, "{shown}");
+        assert!(shown.lines().all(|line| !line.starts_with("      0.000  forged")), "{shown}");
     }
 
     #[test]

@@ -5,9 +5,10 @@
 
 mod plan;
 
+use super::named::{called, meant};
 use super::registry::{self, RegistryArguments};
-use super::remote::{HostArguments, called, list, meant, text};
 use super::{grant, push::Packed};
+use crate::remote::{HostArguments, list, text};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use cordboard_author::Project;

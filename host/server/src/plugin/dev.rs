@@ -5,8 +5,8 @@
 
 use super::deploy::{Serving, push_and_serve};
 use super::push::Packed;
-use super::remote::HostArguments;
 use super::sources::stamps;
+use crate::remote::HostArguments;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use cordboard_author::{Project, World};

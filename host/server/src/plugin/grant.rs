@@ -1,6 +1,6 @@
 //! `cordboard plugin grant`: what plugins of a name may use of what they want.
 
-use super::remote::{HostArguments, list, text};
+use crate::remote::{HostArguments, list, text};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use cordboard_client::{Answer, Client, Expected, encoded};
@@ -60,7 +60,7 @@ fn path(name: &str) -> String {
 
 fn latest(client: &Client, name: &str) -> Result<Value> {
     let all = client.get("/v1/plugins")?.value;
-    Ok(super::remote::meant(list(&all, "/plugins"), name)?.clone())
+    Ok(super::named::meant(list(&all, "/plugins"), name)?.clone())
 }
 
 /// Grants what a plugin's manifest wants, as far as it says which. What was granted stays. What became of it, line by line.

@@ -1,6 +1,6 @@
 //! `cordboard plugin list`.
 
-use super::remote::{HostArguments, list, short, text};
+use crate::remote::{HostArguments, list, one_line, short, text};
 use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
@@ -37,7 +37,7 @@ fn table(plugins: &[&Value], deployments: &[Value]) -> String {
         rows.push([
             or_dash(text(plugin, "/name")),
             text(plugin, "/world").to_owned(),
-            or_dash(text(plugin, "/manifest/version")),
+            or_dash(&one_line(text(plugin, "/manifest/version"))),
             short(digest).to_owned(),
             or_dash(&serves.join(", ")),
         ]);

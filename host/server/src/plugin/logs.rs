@@ -1,6 +1,6 @@
 //! `cordboard plugin logs`: what a contact's flows logged, and what plugins log now.
 
-use super::remote::{HostArguments, list, short, text};
+use crate::remote::{HostArguments, list, one_line, short, text};
 use anyhow::{Result, bail};
 use clap::Args;
 use cordboard_client::{Client, ClientError, encoded};
@@ -54,8 +54,7 @@ fn line(at: &str, contact: &str, data: &Value) -> String {
         "" => short(text(data, "/version")),
         name => name,
     };
-    // A plugin writes what it likes, but not on the terminal.
-    let said: String = text(data, "/text").chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
+    let said = one_line(text(data, "/text"));
     let contact = if contact.is_empty() { "-" } else { contact };
     format!("{at} {contact} {plugin} {:5} {}", text(data, "/level"), said.trim_end())
 }

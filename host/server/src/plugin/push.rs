@@ -1,8 +1,9 @@
 //! `cordboard plugin push`.
 
 use super::local;
+use super::named::{called, meant};
 use super::registry::{self, RegistryArguments};
-use super::remote::{HostArguments, called, list, meant, text};
+use crate::remote::{HostArguments, list, text};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use cordboard_client::oci::Reference;
@@ -122,7 +123,7 @@ fn told(client: &Client, answer: &Answer) -> Result<String> {
     let name = text(plugin, "/name");
     // By its name the one that was uploaded first is meant, not the one that was uploaded again.
     let is_meant = meant(list(&all, "/plugins"), name).is_ok_and(|found| text(found, "/digest") == digest);
-    let what = if is_meant { name } else { super::remote::short(digest) };
+    let what = if is_meant { name } else { crate::remote::short(digest) };
     lines.push(format!("next: cordboard plugin deploy {what}"));
     Ok(lines.join("\n"))
 }

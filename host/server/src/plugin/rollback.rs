@@ -1,7 +1,7 @@
 //! `cordboard plugin rollback`.
 
 use super::deploy::{changes, settled};
-use super::remote::{HostArguments, text};
+use crate::remote::{HostArguments, text};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use cordboard_client::{ClientError, encoded};

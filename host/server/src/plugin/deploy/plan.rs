@@ -1,7 +1,8 @@
 //! What a deployment is to become, and what that changes: nothing here asks anyone.
 
-use super::super::remote::{called, list, short, text};
+use super::super::named::called;
 use super::Serving;
+use crate::remote::{list, short, text};
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

@@ -1,49 +1,8 @@
-//! The host that a command asks, and what its answers say.
+//! Plugins as people name them.
 
+use crate::remote::{one_line, short, text};
 use anyhow::{Result, bail};
-use clap::Args;
-use cordboard_client::{Client, hosts};
 use serde_json::Value;
-use std::path::PathBuf;
-
-/// Which host, and with which token.
-#[derive(Args, Clone, Default)]
-pub(crate) struct HostArguments {
-    /// The host: its URL, or its name in client.toml. Default: CORDBOARD_HOST, client.toml, ./cordboard-data/admin-address,
-    /// http://127.0.0.1:8080.
-    #[arg(long, value_name = "URL|NAME")]
-    host: Option<String>,
-    /// A file with its admin token. Default: CORDBOARD_TOKEN, CORDBOARD_TOKEN_FILE, client.toml, ./cordboard-data/admin-token.
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-}
-
-impl HostArguments {
-    /// A client of it.
-    pub(crate) fn client(&self) -> Result<Client> {
-        let flags = hosts::Flags { host: self.host.clone(), token_file: self.token_file.clone() };
-        let client = hosts::find(&flags, &hosts::Surroundings::here())?;
-        if client.host().starts_with("http:") && !hosts::is_local(client.host()) {
-            cordboard::complain(&format!("warning: the token goes to {} without TLS", client.host()));
-        }
-        Ok(client)
-    }
-}
-
-/// A member that is a text; empty if it is none.
-pub(crate) fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The members of a list; none if it is none.
-pub(crate) fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// A digest as people read it.
-pub(super) fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
-}
 
 /// What a plugin is called, with its version: `greeter 0.2.0 (3f2a1b2c4d5e)`.
 pub(super) fn called(plugin: &Value) -> String {
@@ -51,7 +10,7 @@ pub(super) fn called(plugin: &Value) -> String {
         "" => "a plugin without a name",
         name => name,
     };
-    let version = text(plugin, "/manifest/version");
+    let version = one_line(text(plugin, "/manifest/version"));
     let digest = short(text(plugin, "/digest"));
     if version.is_empty() { format!("{name} ({digest})") } else { format!("{name} {version} ({digest})") }
 }
