@@ -133,3 +133,28 @@ pub enum FetchError {
     /// Anything else.
     Other(String),
 }
+
+impl FetchError {
+    /// As the contract names it.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Busy => "busy",
+            Self::NotGranted => "not-granted",
+            Self::TooLarge => "too-large",
+            Self::UnknownOutcome => "unknown-outcome",
+            Self::Ended => "ended",
+            Self::Unavailable(_) => "unavailable",
+            Self::Invalid(_) => "invalid",
+            Self::Other(_) => "other",
+        }
+    }
+
+    /// In words, where there are some.
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Unavailable(text) | Self::Invalid(text) | Self::Other(text) => Some(text),
+            Self::Timeout | Self::Busy | Self::NotGranted | Self::TooLarge | Self::UnknownOutcome | Self::Ended => None,
+        }
+    }
+}

@@ -68,9 +68,11 @@ impl<'c> Drive<'c> {
         };
         let outcome = match reply {
             Reply::Fetched(response) => response.status.to_string(),
-            Reply::FetchFailed(FetchError::Invalid(text)) => return refused("invalid", text),
-            Reply::FetchFailed(FetchError::NotGranted) => return refused("not-granted", ""),
-            Reply::FetchFailed(error) => code(error).to_owned(),
+            // It was not sent.
+            Reply::FetchFailed(error @ (FetchError::Invalid(_) | FetchError::NotGranted)) => {
+                return refused(error.code(), error.detail().unwrap_or_default());
+            }
+            Reply::FetchFailed(error) => error.code().to_owned(),
             Reply::Failed(ContactError::Invalid(text)) => return refused("invalid", text),
             Reply::Failed(ContactError::Limit(text) | ContactError::NotNow(text) | ContactError::Other(text)) => {
                 return refused("other", text);
@@ -108,20 +110,5 @@ fn failure(fails: FetchFails) -> FetchError {
         FetchFails::Unavailable => FetchError::Unavailable(AS_WRITTEN.into()),
         FetchFails::Invalid => FetchError::Invalid(AS_WRITTEN.into()),
         FetchFails::Other => FetchError::Other(AS_WRITTEN.into()),
-    }
-}
-
-/// As the contract names it.
-const fn code(error: &FetchError) -> &'static str {
-    match error {
-        FetchError::Timeout => "timeout",
-        FetchError::Busy => "busy",
-        FetchError::NotGranted => "not-granted",
-        FetchError::TooLarge => "too-large",
-        FetchError::UnknownOutcome => "unknown-outcome",
-        FetchError::Ended => "ended",
-        FetchError::Unavailable(_) => "unavailable",
-        FetchError::Invalid(_) => "invalid",
-        FetchError::Other(_) => "other",
     }
 }

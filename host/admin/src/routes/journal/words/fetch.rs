@@ -38,16 +38,5 @@ fn body(bytes: &[u8]) -> Value {
 }
 
 pub(super) fn error(error: &FetchError) -> Value {
-    let (name, detail) = match error {
-        FetchError::Timeout => ("timeout", None),
-        FetchError::Busy => ("busy", None),
-        FetchError::NotGranted => ("not-granted", None),
-        FetchError::TooLarge => ("too-large", None),
-        FetchError::UnknownOutcome => ("unknown-outcome", None),
-        FetchError::Ended => ("ended", None),
-        FetchError::Unavailable(text) => ("unavailable", Some(text)),
-        FetchError::Invalid(text) => ("invalid", Some(text)),
-        FetchError::Other(text) => ("other", Some(text)),
-    };
-    json!({ "error": name, "detail": detail })
+    json!({ "error": error.code(), "detail": error.detail() })
 }
