@@ -231,6 +231,11 @@ impl Board {
         self.intake != Intake::Open
     }
 
+    /// Whether what happens can be kept, as far as it was told ([`Input::StoreHealth`]). If not, new calls are refused.
+    pub fn keeps(&self) -> bool {
+        self.out.healthy
+    }
+
     /// Parts agent and person, if they talk.
     pub(super) fn unbridge(&mut self, id: ContactId) {
         if let Some(contact) = self.contacts.get(&id)

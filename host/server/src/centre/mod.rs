@@ -313,11 +313,13 @@ impl Centre for HostCentre {
     }
     async fn readiness(&self) -> Readiness {
         let store = self.parts.rooms.store.health();
-        let board = self.parts.board.ask(|board| board.draining()).await;
+        let (open, keeps) =
+            self.parts.board.ask(|board| (!board.draining(), board.keeps())).await.unwrap_or((false, false));
         let failed: Vec<String> = self.failures().iter().map(|(name, why)| format!("{name}: {why}")).collect();
         let checks = vec![
-            ("store", store.is_ok(), store.code().to_owned()),
-            ("board", board == Ok(false), if board == Ok(false) { "takes calls" } else { "takes no new calls" }.into()),
+            // The board learns of it a moment later, or by the writer alone: it is what admits or refuses.
+            ("store", store.is_ok() && keeps, if store.is_ok() && !keeps { "failed" } else { store.code() }.to_owned()),
+            ("board", open, if open { "takes calls" } else { "takes no new calls" }.into()),
             ("deployments", failed.is_empty(), failed.join("; ")),
         ];
         // A deployment that can't be loaded costs its callers the flow and not the call: the host stays ready.

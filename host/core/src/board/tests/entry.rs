@@ -78,9 +78,11 @@ fn a_full_house_answers_later() {
 fn rule_9_new_calls_are_refused_while_the_store_fails() {
     let mut desk = Desk::new();
     desk.give(Input::StoreHealth { healthy: false, reason: "disk full".into() });
+    assert!(!desk.board.keeps());
     assert!(matches!(desk.told()[..], [What::StoreHealth { healthy: false, .. }]));
     assert_eq!(outcome(&mut desk, "100"), Err(("store-failed", Refusal::Overloaded { retry_after_s: 30 })));
     desk.give(Input::StoreHealth { healthy: true, reason: "recovered".into() });
+    assert!(desk.board.keeps());
     assert_eq!(outcome(&mut desk, "100"), Ok("main".into()));
 }
 
