@@ -3,6 +3,7 @@
 
 use crate::flow::SkillRequirement;
 use crate::ids::{AgentId, DeploymentName, EntryPointName, QueueName, Version};
+use crate::rollout::Rollout;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -77,6 +78,8 @@ pub struct Deployment {
     /// A question that is open, and that the new version asks otherwise, is asked anew rather than keeping the contact
     /// with the old one (journal rule 11).
     pub ask_anew: bool,
+    /// A version tried beside it. The shell makes sure that it is loaded too.
+    pub rollout: Option<Rollout>,
 }
 
 /// What becomes of a deployment's contacts in progress when another version is deployed.
@@ -92,12 +95,17 @@ pub enum MigrationPolicy {
 impl Deployment {
     /// A deployment that nothing served before, and whose contacts stay where they are.
     pub const fn new(name: DeploymentName, world: World, version: Version) -> Self {
-        Self { name, world, version, previous: None, migration: MigrationPolicy::Pin, ask_anew: false }
+        Self { name, world, version, previous: None, migration: MigrationPolicy::Pin, ask_anew: false, rollout: None }
     }
 
     /// Whether it serves a version, or would step back to it.
     pub fn needs(&self, version: Version) -> bool {
-        self.version == version || self.previous == Some(version)
+        self.serves(version) || self.previous == Some(version)
+    }
+
+    /// Whether new contacts may get a version.
+    pub fn serves(&self, version: Version) -> bool {
+        self.version == version || self.rollout.as_ref().is_some_and(|rollout| rollout.version == version)
     }
 }
 

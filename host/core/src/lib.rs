@@ -18,4 +18,5 @@ pub mod limits;
 pub mod note;
 pub mod record;
 pub mod replay;
+pub mod rollout;
 pub mod time;

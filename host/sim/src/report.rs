@@ -53,6 +53,8 @@ pub struct Report {
     pub descended: u64,
     /// Contacts that went over to another version.
     pub migrated: u64,
+    /// What canaries did by themselves.
+    pub canaries: BTreeMap<&'static str, u64>,
     /// Contacts that didn't, by why.
     pub not_migrated: BTreeMap<&'static str, u64>,
     /// Rehearsals of other versions.
@@ -103,6 +105,7 @@ impl Tally {
             Effect::KeepRecord(record) => self.record(record),
             Effect::Tell(event) => self.event(event),
             Effect::UnloadVersion(_) => self.report.unloaded += 1,
+            Effect::RolloutStepped(_, step) => *self.report.canaries.entry(step.what.code()).or_default() += 1,
             Effect::Play { leg, play, .. } | Effect::StopPlay { leg, play } => {
                 self.mix(&leg.0.to_be_bytes());
                 self.mix(&play.0.to_be_bytes());

@@ -16,7 +16,7 @@ fn break_once(tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation>
 
 /// In a day with many versions.
 fn break_versions(tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {
-    break_once_in(&Plan { contacts: 300, migrating: 1_000, operator_ms: 1_500, ..Plan::stress() }, tamper)
+    break_once_in(&Plan { contacts: 3_000, migrating: 1_000, operator_ms: 1_500, ..Plan::stress() }, tamper)
 }
 
 fn break_once_in(plan: &Plan, mut tamper: impl FnMut(&mut Vec<Effect>) -> bool) -> Option<Violation> {
@@ -472,6 +472,18 @@ fn sleepers_and_predecessors() {
         found.map(|at| effects.remove(at)).is_some()
     });
     assert!(silent.is_some(), "a version's segment was left out");
+}
+
+#[test]
+fn canaries() {
+    let otherwise = changed_version(|effect| match effect {
+        Effect::RolloutStepped(_, step) => {
+            step.rollout += 1;
+            true
+        }
+        _ => false,
+    });
+    noticed(otherwise, "a canary that is there goes on");
 }
 
 #[test]

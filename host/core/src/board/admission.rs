@@ -5,7 +5,7 @@ use super::effect::Refusal;
 use super::ledger::Ledger;
 use super::legs::Leg;
 use super::{Board, Effect, Intake, LegOffer, shortened};
-use crate::config::{EntryPoint, World};
+use crate::config::EntryPoint;
 use crate::event::What;
 use crate::flow::{Address, Channel, RejectCause};
 use crate::ids::{ContactId, LegId, Version};
@@ -78,11 +78,8 @@ impl Board {
 
     fn begin(&mut self, leg: LegId, origin: Address, dialled: Address, entry_point: EntryPoint) {
         let id = self.fresh_contact();
-        let version = self
-            .deployments
-            .get(&entry_point.deployment)
-            .filter(|deployment| deployment.world == World::Flow)
-            .map(|deployment| deployment.version);
+        let chosen = self.choose_flow(&entry_point.deployment, id, &origin, &dialled, &BTreeMap::new());
+        let (version, part) = chosen.unzip();
         let mut contact = Contact {
             id,
             seed: self.out.seed(),
@@ -114,6 +111,7 @@ impl Board {
             versions: Vec::new(),
             stepped_down: None,
             end: None,
+            part: part.flatten(),
         };
         let offered = What::Offered {
             entry_point: contact.entry_point.clone(),
@@ -167,7 +165,7 @@ fn fit(pattern: &str, number: &str) -> Option<(bool, usize)> {
 }
 
 /// The number, else the user part of the URI.
-fn number_of(address: &Address) -> &str {
+pub(super) fn number_of(address: &Address) -> &str {
     address.number.as_deref().unwrap_or_else(|| {
         let rest = address.uri.split_once(':').map_or(address.uri.as_str(), |(_, rest)| rest);
         rest.split(['@', ';', '?']).next().unwrap_or_default()

@@ -5,6 +5,7 @@ use super::ask::Ask;
 use super::ledger::Ledger;
 use super::migrating::Migration;
 use super::out::Out;
+use super::rollouts::Part;
 use super::speech::Speech;
 use super::timers::Timer;
 use crate::event::What;
@@ -75,6 +76,8 @@ pub(super) struct Run {
     /// Journal rule 24: how many calls it has made since the person left; none while the person is there.
     pub(super) tidied: Option<u32>,
     pub(super) life: Life,
+    /// Since when it is computing; none while it waits, or goes through its journal.
+    pub(super) step_since: Option<Timestamp>,
 }
 
 /// What there is of a run.
@@ -223,6 +226,8 @@ pub(super) struct Contact {
     pub(super) stepped_down: Option<String>,
     /// Why it ends, once that is settled.
     pub(super) end: Option<EndReason>,
+    /// Its part in a canary of its deployment, on whichever side.
+    pub(super) part: Option<Part>,
 }
 
 impl Contact {
@@ -273,7 +278,8 @@ impl Contact {
     fn launch(&mut self, out: &mut Out, version: Version, life: Life, tidied: Option<u32>, past: Entries) {
         let run = out.run();
         self.version = Some(version);
-        self.driver = Driver::Flow(Run { id: run, pending: None, tidied, life });
+        let step_since = (life == Life::Awake).then_some(out.now);
+        self.driver = Driver::Flow(Run { id: run, pending: None, tidied, life, step_since });
         out.push(Effect::StartFlow {
             contact: self.id,
             run,
@@ -359,7 +365,11 @@ impl Contact {
             // Its journal has the reply.
             (Some((_, Life::Asleep)), Some(version)) if self.resume(out, version, Resume::Woken) => {}
             (Some((_, Life::Asleep)), _) => out.lost.push(self.id),
-            (Some((run, _)), _) => out.push(Effect::ReplyFlow { contact: self.id, run, entry, at: out.now, reply }),
+            (Some((run, _)), _) => {
+                out.push(Effect::ReplyFlow { contact: self.id, run, entry, at: out.now, reply });
+                let now = out.now;
+                self.run_mut().into_iter().for_each(|run| run.step_since = Some(now));
+            }
             (None, _) => {}
         }
     }

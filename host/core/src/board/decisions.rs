@@ -7,6 +7,7 @@
 use super::agents::Seat;
 use super::contact::{Contact, Place, Stage};
 use super::matching::assign;
+use super::rollouts::Part;
 use super::timers::Timer;
 use super::{Board, Effect, shortened};
 use crate::config::World;
@@ -16,6 +17,7 @@ use crate::decision::{
 use crate::event::What;
 use crate::flow::SkillRequirement;
 use crate::ids::{AgentId, ContactId, DecisionId, QueueName, Version};
+use crate::rollout::Figure;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -51,6 +53,8 @@ pub(super) struct Deciding {
     pub(super) version: Version,
     asked_at: Timestamp,
     batch: Batch,
+    /// Of the scorer's canary.
+    part: Option<Part>,
 }
 
 impl Board {
@@ -77,13 +81,16 @@ impl Board {
         let Some(batch) = self.batch(name) else { return };
         let id = self.out.decision();
         let asked_at = self.out.now;
-        let Some(line) = self.queues.get_mut(name) else { return };
-        let scorer = line.queue.scorer.as_ref().map(|scorer| {
-            let found = self.deployments.get(scorer).filter(|found| found.world == World::Scorer);
-            found.map(|found| found.version).ok_or_else(|| format!("there is no scorer `{scorer}`"))
+        let scorer = self.queues.get(name).and_then(|line| line.queue.scorer.clone());
+        let scorer = scorer.map(|scorer| {
+            let there = self.deployments.get(&scorer).is_some_and(|found| found.world == World::Scorer);
+            let first = batch.contacts.first().filter(|_| there).map(|row| row.contact);
+            let chosen = first.and_then(|first| self.choose_for(&scorer, first, Some(name)));
+            chosen.ok_or_else(|| format!("there is no scorer `{scorer}`"))
         });
+        let Some(line) = self.queues.get_mut(name) else { return };
         match scorer {
-            Some(Ok(version)) => {
+            Some(Ok((version, part))) => {
                 self.out.push(Effect::Score(ScoreRequest {
                     decision: id,
                     version,
@@ -93,7 +100,7 @@ impl Board {
                 }));
                 self.out.timers.set(Timer::Score(id), asked_at.plus_ms(SCORE_TIMEOUT_MS));
                 line.again = false;
-                line.deciding = Some(Deciding { id, version, asked_at, batch });
+                line.deciding = Some(Deciding { id, version, asked_at, batch, part });
                 self.decisions.insert(id, name.clone());
             }
             Some(Err(missing)) => self.conclude(name, id, asked_at, batch, ScoredBy::LongestIdle, None, Some(missing)),
@@ -109,7 +116,7 @@ impl Board {
         let Some(line) = self.queues.get_mut(&name) else { return };
         let Some(deciding) = line.deciding.take_if(awaited) else { return };
         let again = std::mem::take(&mut line.again);
-        let Deciding { id, version, asked_at, batch } = deciding;
+        let Deciding { id, version, asked_at, batch, mut part } = deciding;
         let (by, answer, fallback) = match result.and_then(|answer| checked(answer, &batch)) {
             Ok(answer) => (ScoredBy::Plugin(version), Some(answer), None),
             Err(reason) => {
@@ -117,6 +124,8 @@ impl Board {
                 (ScoredBy::Fallback { version, reason: reason.clone() }, None, Some(reason))
             }
         };
+        let failed = fallback.as_ref().map(|_| Figure::Descents);
+        self.served_by(&mut part, asked_at, failed);
         self.conclude(&name, id, asked_at, batch, by, answer, fallback);
         if again && let Some(line) = self.queues.get_mut(&name) {
             // What changed meanwhile concerns those as well whom nobody suited.

@@ -41,8 +41,10 @@ impl Board {
     }
 
     /// New contacts get this version; those that run stay with theirs.
-    pub(super) fn put_deployment(&mut self, deployment: Deployment) {
+    pub(super) fn put_deployment(&mut self, mut deployment: Deployment) {
+        self.admit_rollout(&mut deployment);
         let (name, version) = (deployment.name.clone(), deployment.version);
+        let canary = deployment.rollout.as_ref().map(|rollout| rollout.version);
         let previous = deployment.previous;
         let migration = deployment.migration;
         let replaced = self.deployments.insert(name.clone(), deployment);
@@ -63,6 +65,10 @@ impl Board {
             }
         }
         if let Some(replaced) = replaced {
+            let left = replaced.rollout.map(|rollout| rollout.version);
+            if let Some(left) = left.filter(|left| Some(*left) != canary && *left != version) {
+                self.leave_canary(&name, left);
+            }
             if replaced.version != version {
                 self.idle(replaced.version);
             }
@@ -75,6 +81,7 @@ impl Board {
         if let Some(before) = self.deployments.remove(name) {
             self.call_off(name);
             self.moves.forget(name);
+            self.drop_rollout(&before);
             self.idle(before.version);
             self.retire(before.version);
             before.previous.into_iter().for_each(|previous| self.retire(previous));

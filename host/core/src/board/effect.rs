@@ -6,6 +6,7 @@ use crate::flow::{Address, Channel, FetchRequest, Prompt, RejectCause, Reply};
 use crate::ids::{AgentId, ContactId, DeploymentName, FetchId, LegId, LookupId, PlayId, RunId, ValueId, Version};
 use crate::record::ContactRecord;
 use crate::replay::Entries;
+use crate::rollout::RolloutStep;
 use crate::time::Timestamp;
 
 /// What the board wants done, in this order. The shell decides nothing.
@@ -192,6 +193,8 @@ pub enum Effect {
     KeepRecord(Box<ContactRecord>),
     /// Tell the world. In order: an effect after it happens after it was told.
     Tell(Event),
+    /// A canary went on or back by itself. It is so already; this is to be kept, so that it is so after a restart too.
+    RolloutStepped(DeploymentName, Box<RolloutStep>),
     /// No contact and no deployment needs this version any more.
     UnloadVersion(Version),
     /// Everything ended after [`crate::board::Input::Drain`] or `Shutdown`.

@@ -9,6 +9,7 @@ use crate::flow::{Channel, ContactError, FlowEnd, RejectCause, Reply, Request, R
 use crate::ids::{ContactId, RunId};
 use crate::journal::External;
 use crate::record::{ContactRecord, EndReason, Personal, VisitOutcome};
+use crate::rollout::Mark;
 
 /// Who or what ends the person's side, with the reason for the record.
 #[derive(Clone, Debug)]
@@ -72,6 +73,10 @@ impl Board {
         if let Some(act) = act {
             contact.ledger.external(&mut self.out, act);
         }
+        if matches!((&reason, contact.speaking()), (EndReason::HungUp, Some(_))) {
+            let question = contact.speaking().flatten().map(ToOwned::to_owned);
+            self.rollouts.mark(&mut contact.part, Mark::HungUp(question.as_deref()));
+        }
         let talking = contact.talking();
         let leg = contact.leg;
         if talking {
@@ -122,6 +127,8 @@ impl Board {
         if contact.run().is_none_or(|current| current.id != run || current.life == Life::Asleep) {
             return;
         }
+        self.stepped(id);
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
         let woken = contact.run().is_some_and(|run| run.life == Life::Resuming(Resume::Woken));
         let proven = matches!(end, RunEnd::Returned(_) | RunEnd::GuestError(_));
         if proven && contact.run().is_some_and(|run| run.life == Life::Resuming(Resume::Predecessor)) {
@@ -138,7 +145,12 @@ impl Board {
         };
         contact.tell(&mut self.out, What::FlowEnded { end: returned.clone(), failure: failure.clone() });
         contact.run_over(&mut self.out);
-        if contact.line == Line::Gone {
+        let gone = contact.line == Line::Gone;
+        if let Some((kind, _)) = failure {
+            self.failed(id, kind);
+        }
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        if gone {
             self.finish(id);
         } else if let Some((kind, text)) = failure {
             self.descend(id, kind, text);
@@ -167,6 +179,7 @@ impl Board {
         self.legs.remove(&contact.leg);
         let reason = contact.end.take().unwrap_or(EndReason::Completed);
         contact.ledger.close(&mut self.out, reason.code());
+        Self::part_over(&mut self.rollouts, &mut contact);
         let (version, predecessor) = (contact.version, contact.predecessor);
         let lasted_ms = self.out.now.ms_since(contact.offered_at);
         let record = self.record(contact, reason.clone());

@@ -12,6 +12,7 @@ use crate::config::World;
 use crate::event::What;
 use crate::ids::ContactId;
 use crate::journal::External;
+use crate::rollout::{Figure, Mark};
 
 /// Text of a failed run that records keep.
 const MAX_REASON_BYTES: usize = 1024;
@@ -23,6 +24,9 @@ impl Board {
         // Where there is no room for an instance, there is none for another.
         let room = kind != "no-room";
         let fault = room && kind != "guest-error";
+        if room && kind != "wake-diverged" {
+            self.seen(id, Mark::Bad(Figure::Descents));
+        }
         if (fault && self.try_predecessor(id, &reason)) || (room && self.try_safe_flow(id, &reason)) {
             return;
         }
@@ -37,10 +41,9 @@ impl Board {
         let Some(contact) = self.contacts.get(&id).filter(|contact| contact.rung < Rung::Predecessor) else {
             return false;
         };
-        let of_deployment = || self.deployments.get(&contact.deployment)?.previous;
         let before = contact.version;
-        let version = contact.predecessor.or_else(of_deployment);
-        let Some(version) = version.filter(|version| Some(*version) != before && self.loaded.contains(version)) else {
+        let version = contact.last_good(self.deployments.get(&contact.deployment));
+        let Some(version) = version.filter(|version| self.loaded.contains(version)) else {
             return false;
         };
         let Some(contact) = self.contacts.get_mut(&id) else { return false };

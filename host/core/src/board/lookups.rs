@@ -1,29 +1,36 @@
 //! Asking directories who the person is.
 
 use super::contact::Parked;
+use super::rollouts::Part;
 use super::{Board, Effect};
 use crate::config::World;
 use crate::event::What;
 use crate::flow::{ContactError, LookupError, LookupKey, Profile, Reply, check_profile};
 use crate::ids::{ContactId, DeploymentName, LookupId, Version};
+use crate::rollout::Figure;
+use crate::time::Timestamp;
 
 /// Look-ups under way at once; more are `busy`.
 const MAX_IN_FLIGHT: usize = 10_000;
 
 /// A look-up under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct InFlight {
     contact: ContactId,
     /// Who is asked: not unloaded meanwhile.
     pub(super) version: Version,
+    /// Of the directory's canary.
+    part: Option<Part>,
+    asked_at: Timestamp,
 }
 
 impl Board {
     pub(super) fn look_up(&mut self, id: ContactId, entry: u64, key: LookupKey, timeout_ms: u32) {
         let directory = key.directory.or_else(|| self.settings.default_directory.clone());
         let found = directory.as_ref().and_then(|name| self.deployments.get(name));
-        let version = match found.filter(|deployment| deployment.world == World::Crm) {
-            Some(deployment) if self.lookups.len() < MAX_IN_FLIGHT => Ok(deployment.version),
+        let found = found.filter(|deployment| deployment.world == World::Crm).map(|found| found.name.clone());
+        let chosen = match found {
+            Some(name) if self.lookups.len() < MAX_IN_FLIGHT => Ok(self.choose_for(&name, id, None)),
             Some(_) => Err(LookupError::Busy),
             None => Err(LookupError::Unsupported(match &directory {
                 Some(name) => format!("there is no directory `{name}`"),
@@ -31,16 +38,17 @@ impl Board {
             })),
         };
         let Some(contact) = self.contacts.get_mut(&id) else { return };
-        match (version, directory) {
-            (Ok(version), Some(directory)) => {
+        match (chosen, directory) {
+            (Ok(Some((version, part))), Some(directory)) => {
                 let lookup = self.out.lookup();
-                self.lookups.insert(lookup, InFlight { contact: id, version });
-                let parked = Parked::Lookup { lookup, directory: directory.clone(), asked_at: self.out.now };
+                let asked_at = self.out.now;
+                self.lookups.insert(lookup, InFlight { contact: id, version, part, asked_at });
+                let parked = Parked::Lookup { lookup, directory: directory.clone(), asked_at };
                 contact.park(&mut self.out, entry, parked, Some(timeout_ms.into()));
                 let (kind, value) = (key.kind, key.value);
                 self.out.push(Effect::Lookup { lookup, contact: id, directory, version, kind, value, timeout_ms });
             }
-            (Ok(_), None) => {}
+            (Ok(_), _) => {}
             (Err(error), directory) => {
                 contact.tell(&mut self.out, What::LookedUp { directory, outcome: outcome(&error), took_ms: 0 });
                 contact.answer(&mut self.out, entry, Reply::LookupFailed(error));
@@ -54,7 +62,13 @@ impl Board {
         answered_by: Option<Version>,
         result: Result<Option<Profile>, LookupError>,
     ) {
-        let Some(in_flight) = self.lookups.remove(&lookup) else { return };
+        let Some(mut in_flight) = self.lookups.remove(&lookup) else { return };
+        let failed = match &result {
+            Err(LookupError::Timeout) => Some(Figure::Deadlines),
+            Err(LookupError::Unavailable(_) | LookupError::Other(_)) => Some(Figure::Descents),
+            Ok(_) | Err(_) => None,
+        };
+        self.served_by(&mut in_flight.part, in_flight.asked_at, failed);
         if let Some(contact) = self.contacts.get_mut(&in_flight.contact)
             && let Some((directory, asked_at)) = asked(contact.parked(), lookup)
         {
@@ -81,7 +95,7 @@ impl Board {
     }
 }
 
-fn asked(parked: Option<&Parked>, lookup: LookupId) -> Option<(DeploymentName, crate::time::Timestamp)> {
+fn asked(parked: Option<&Parked>, lookup: LookupId) -> Option<(DeploymentName, Timestamp)> {
     match parked {
         Some(Parked::Lookup { lookup: awaited, directory, asked_at, .. }) if *awaited == lookup => {
             Some((directory.clone(), *asked_at))

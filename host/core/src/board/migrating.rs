@@ -4,7 +4,7 @@
 use super::contact::{Contact, Life, Parked, Rung};
 use super::speech::Speech;
 use super::{Board, Effect, Rehearsal, Rehearse};
-use crate::config::World;
+use crate::config::{Deployment, World};
 use crate::event::What;
 use crate::flow::{Channel, Request, RunEnd};
 use crate::ids::{ContactId, DeploymentName, RunId, Version};
@@ -113,11 +113,11 @@ impl Board {
 
     /// A deployment doesn't serve any more what its contacts are on the way to.
     pub(super) fn call_off(&mut self, name: &DeploymentName) {
-        let serves = self.deployments.get(name).map(|deployment| deployment.version);
+        let deployment = self.deployments.get(name);
         let here = self.contacts.values_mut().filter(|contact| contact.deployment == *name);
         for contact in here {
             let Some(to) = contact.migration.as_ref().map(|migration| migration.version) else { continue };
-            if Some(to) != serves {
+            if !deployment.is_some_and(|deployment| deployment.serves(to)) {
                 contact.drop_migration(&mut self.out);
                 let detail = "it is not deployed any more".into();
                 contact.tell(&mut self.out, What::NotMigrated { to, outcome: "refused", detail });
@@ -127,12 +127,13 @@ impl Board {
 
     /// A contact is to go over to what its deployment serves.
     pub(super) fn migrate(&mut self, id: ContactId) {
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let Some(deployment) = self.deployments.get(&contact.deployment).filter(|found| found.world == World::Flow)
-        else {
+        let Some(contact) = self.contacts.get(&id) else { return };
+        let is_flow = |found: &Deployment| found.world == World::Flow;
+        if !self.deployments.get(&contact.deployment).is_some_and(is_flow) {
             return;
-        };
-        let version = deployment.version;
+        }
+        let Some(version) = self.served(contact) else { return };
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
         if contact.migration.as_ref().is_some_and(|migration| migration.version == version) {
             return;
         }

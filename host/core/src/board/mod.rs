@@ -10,6 +10,7 @@
 //! | `decisions`, `columns`, `matching` | who gets whom |
 //! | `offering`, `talks`, `agents` | ringing agents, talking, agents' states |
 //! | `migrating`, `sleeping` | going over to another version, and doing without an instance |
+//! | `rollouts` | a version tried beside another: who gets it, and how it does |
 //! | `ladder`, `safe` | what happens to the person when a flow fails |
 //! | `ending`, `versions` | how contacts, and then versions, end |
 //! | `documents`, `views` | what operators set up and see |
@@ -36,6 +37,7 @@ mod offering;
 mod out;
 mod queueing;
 mod requests;
+mod rollouts;
 mod safe;
 mod sleeping;
 mod speech;
@@ -70,6 +72,7 @@ use lookups::InFlight;
 use migrating::Moves;
 use out::Out;
 use queueing::Line as QueueLine;
+use rollouts::Rollouts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use timers::Timer;
@@ -100,6 +103,7 @@ pub struct Board {
     /// What else keeps a version loaded: rehearsals, and what contacts ran before.
     holds: BTreeMap<Version, u32>,
     moves: Moves,
+    rollouts: Rollouts,
     /// Versions that the shell has loaded, as far as the board was told.
     loaded: BTreeSet<Version>,
     /// Queues to look at before the input in hand is done.
@@ -139,6 +143,7 @@ impl Board {
             pins: BTreeMap::new(),
             holds: BTreeMap::new(),
             moves: Moves::default(),
+            rollouts: Rollouts::default(),
             loaded: BTreeSet::new(),
             touched: BTreeSet::new(),
             agent_columns: columns::of_agents([].into_iter()),
@@ -159,6 +164,10 @@ impl Board {
         self.take(input);
         self.move_on();
         self.match_touched();
+        while self.follow_rollouts() {
+            self.move_on();
+            self.match_touched();
+        }
         self.check_drained();
     }
 
@@ -233,6 +242,7 @@ impl Board {
             Timer::Answering(contact) => self.answering_due(contact),
             Timer::WrapUp(agent) => self.wrap_up_due(&agent),
             Timer::Score(decision) => self.scored(decision, Err("it did not answer in time".into())),
+            Timer::Stage(deployment) => self.stage_due(deployment),
             Timer::Rematch(queue) => {
                 self.touched.insert(queue);
             }

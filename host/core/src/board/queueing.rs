@@ -15,6 +15,7 @@ use crate::event::What;
 use crate::flow::{self, QueueRequest, Reply, SkillRequirement, WaitStatus};
 use crate::ids::{ContactId, QueueName, Version};
 use crate::record::{QueueVisit, VisitOutcome};
+use crate::rollout::{Figure, Mark};
 use crate::time::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
@@ -160,6 +161,7 @@ impl Board {
         contact.place = Some(place);
         contact.tell(&mut self.out, What::Queued { queue: queue.clone(), position: line.position(&turn) });
         self.touched.insert(queue);
+        self.seen(id, Mark::Queued);
     }
 
     pub(super) fn leave(&mut self, id: ContactId, entry: u64, waiting: u64) {
@@ -185,7 +187,10 @@ impl Board {
         if let Some(line) = self.queues.get_mut(&place.queue) {
             line.turns.remove(&place.turn(id));
             match outcome {
-                VisitOutcome::Abandoned => line.figures.abandoned += 1,
+                VisitOutcome::Abandoned => {
+                    line.figures.abandoned += 1;
+                    self.rollouts.mark(&mut contact.part, Mark::Bad(Figure::Abandonment));
+                }
                 VisitOutcome::Left | VisitOutcome::Lost(_) | VisitOutcome::Answered { .. } => line.figures.left += 1,
             }
         }

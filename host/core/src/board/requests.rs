@@ -11,6 +11,7 @@ use crate::flow::{ContactError, FetchError, LookupError, Reply, Request, check, 
 use crate::ids::{ContactId, DeploymentName, RunId, Version};
 use crate::journal::External;
 use crate::record::EndReason;
+use crate::rollout::Mark;
 
 /// What the flow contract grants after the end: five seconds and 32 calls.
 pub(super) const TIDY_MS: u64 = 5_000;
@@ -20,10 +21,16 @@ const MAX_REFUSED_CALLS: u32 = 32;
 
 impl Board {
     pub(super) fn flow_requested(&mut self, id: ContactId, run: RunId, request: Request) {
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
-        let Some(current) = contact.run_mut().filter(|current| current.id == run && current.pending.is_none()) else {
+        let current = self.contacts.get(&id).and_then(Contact::run);
+        if current.is_none_or(|current| current.id != run || current.pending.is_some()) {
             return;
-        };
+        }
+        self.stepped(id);
+        if let Request::Ask(question) = &request {
+            self.seen(id, Mark::Asked(&question.id));
+        }
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some(current) = contact.run_mut() else { return };
         let tidying = current.tidied.is_some();
         let resumed = std::mem::replace(&mut current.life, Life::Awake);
         if let Some(made) = &mut current.tidied {
@@ -273,7 +280,7 @@ impl Board {
             contact.answer(&mut self.out, entry, reply);
             return;
         }
-        let Some((name, version)) = found.map(|found| (found.name.clone(), found.version)) else { return };
+        let Some(name) = found.map(|found| found.name.clone()) else { return };
         self.leave_queue(id, crate::record::VisitOutcome::Left);
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let out = &mut self.out;
@@ -284,6 +291,19 @@ impl Board {
         for (name, value) in attributes {
             // Counted above.
             let _ = set_attribute(contact, out, name, value);
+        }
+        self.continue_in(id, name);
+    }
+
+    /// The flow that goes on is chosen as for a contact that comes in.
+    fn continue_in(&mut self, id: ContactId, name: DeploymentName) {
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        Self::part_over(&mut self.rollouts, contact);
+        let (origin, dialled, attributes) =
+            (contact.origin.clone(), contact.dialled.clone(), contact.attributes.clone());
+        let Some((version, part)) = self.choose_flow(&name, id, &origin, &dialled, &attributes) else { return };
+        if let Some(contact) = self.contacts.get_mut(&id) {
+            contact.part = part;
         }
         self.start_afresh(id, name, version);
     }

@@ -1,6 +1,6 @@
 //! All timers of the board: one enum, one table.
 
-use crate::ids::{AgentId, ContactId, DecisionId, QueueName};
+use crate::ids::{AgentId, ContactId, DecisionId, DeploymentName, QueueName};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +23,8 @@ pub(super) enum Timer {
     Score(DecisionId),
     /// Looking again at those whom nobody suited.
     Rematch(QueueName),
+    /// The end of a canary's stage.
+    Stage(DeploymentName),
 }
 
 /// Which timers run.

@@ -28,7 +28,7 @@ impl Board {
 
     /// Tells that no contact runs a version and no deployment serves it, if that is so. It may stay loaded, to step in.
     pub(super) fn idle(&mut self, version: Version) {
-        let serves = self.deployments.values().any(|deployment| deployment.version == version);
+        let serves = self.deployments.values().any(|deployment| deployment.serves(version));
         if !serves && self.pinned(version) == 0 && self.loaded.contains(&version) {
             self.out.tell(None, What::VersionIdle { version });
         }

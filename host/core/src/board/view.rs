@@ -6,6 +6,7 @@ use crate::config::{Agent, Deployment, Queue};
 use crate::flow::{Address, Channel};
 use crate::ids::{AgentId, ContactId, DeploymentName, EntryPointName, QueueName, Version};
 use crate::record::{ChoiceMade, QueueVisit};
+use crate::rollout::Watched;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -113,7 +114,7 @@ pub struct QueueFigures {
 }
 
 /// A deployment and who is pinned to what it serves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DeploymentView {
     /// As set up.
     pub deployment: Deployment,
@@ -121,4 +122,6 @@ pub struct DeploymentView {
     pub contacts: BTreeMap<Version, u32>,
     /// What became of those who were to go over to the version that serves.
     pub migration: Tally,
+    /// How its canary does.
+    pub watched: Option<Watched>,
 }

@@ -43,6 +43,7 @@ impl Board {
                 deployment: deployment.clone(),
                 contacts: BTreeMap::new(),
                 migration: self.moves.tally(&deployment.name, deployment.version),
+                watched: self.watched(&deployment.name),
             })
             .collect();
         for contact in self.contacts.values() {

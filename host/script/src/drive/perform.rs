@@ -92,7 +92,7 @@ impl Drive<'_> {
             }
             Effect::KeepRecord(record) => self.keep(*record),
             Effect::Tell(event) => self.tell(event),
-            Effect::KeepDecision(_) | Effect::UnloadVersion(_) | Effect::Drained => {}
+            Effect::KeepDecision(_) | Effect::RolloutStepped(..) | Effect::UnloadVersion(_) | Effect::Drained => {}
         }
     }
 

@@ -209,7 +209,7 @@ impl Deployed {
     /// As the board hears of it.
     pub(crate) fn as_set_up(&self, name: DeploymentName, version: Version, previous: Option<Version>) -> Deployment {
         let DeploymentSpec { migration, ask_anew, .. } = self.spec;
-        Deployment { name, world: self.world, version, previous, migration, ask_anew }
+        Deployment { name, world: self.world, version, previous, migration, ask_anew, rollout: None }
     }
 }
 

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 /// Performs effects.
 pub(crate) struct Performer {
@@ -169,6 +169,7 @@ impl Performer {
             Effect::UnloadVersion(version) => self.parts.holds.unless_held(version, || {
                 self.parts.plugins.unload(version);
             }),
+            Effect::RolloutStepped(name, step) => info!(deployment = %name, step = step.what.code(), "a canary"),
             Effect::Drained => self.drained = true,
         }
     }

@@ -274,6 +274,7 @@ impl<'a> Centre<'a> {
             | Effect::Unbridge(..)
             | Effect::KeepDecision(_)
             | Effect::Tell(_)
+            | Effect::RolloutStepped(..)
             | Effect::UnloadVersion(_)
             | Effect::Drained => {}
         }

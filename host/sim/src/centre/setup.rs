@@ -6,6 +6,10 @@ use cordboard_core::board::Input;
 use cordboard_core::config::{Agent, Deployment, EntryPoint, MigrationPolicy, Queue, Settings, World};
 use cordboard_core::flow::SkillRequirement;
 use cordboard_core::ids::{AgentId, DeploymentName, Digest, EntryPointName, QueueName, Version};
+use cordboard_core::rollout::{
+    self, Condition, Figure, Guard, Measure, Rollout, Rule, Share, Stage, Sticky, Until, Verdict,
+};
+use cordboard_core::time::Timestamp;
 
 /// The documents, as last put.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +72,7 @@ impl Setup {
             // Hot swaps are what this is about.
             0..=5 => {
                 let fresh = self.fresh_version();
+                let number = self.versions;
                 let at = usize::try_from(random.below(self.deployments.len() as u64)).ok()?;
                 let deployment = self.deployments.get_mut(at)?;
                 let before = deployment.version;
@@ -81,6 +86,7 @@ impl Setup {
                 deployment.ask_anew = random.chance(plan.migrating);
                 let along = random.chance(plan.migrating);
                 deployment.migration = if along { MigrationPolicy::Migrate } else { MigrationPolicy::Pin };
+                deployment.rollout = random.chance(400).then(|| canary(number, fresh, random));
                 Some((Input::PutDeployment(deployment.clone()), None))
             }
             6 => {
@@ -126,6 +132,36 @@ impl Setup {
                 Some((Input::PutSettings(settings), Some(before)))
             }
         }
+    }
+}
+
+/// A canary whose stages are soon over and whose guards are easily alarmed.
+fn canary(id: u64, version: Version, random: &mut Random) -> Rollout {
+    let percent = |of: u64| Share::new(of as u16 * 100).unwrap_or_default();
+    let until = Some(Until { after_ms: random.between(1_000, 120_000), contacts: random.between(0, 5) as u32 });
+    let figures = [Figure::Traps, Figure::Deadlines, Figure::HangUps, Figure::Abandonment, Figure::Descents];
+    let measures = figures.map(Measure::Figure).into_iter().chain([
+        Measure::SlowSteps { factor_tenths: 20, at_least_ms: 100 },
+        Measure::HangUpsIn("q".into()),
+        Measure::Attribute("a".into(), None),
+    ]);
+    let measures: Vec<_> = measures.filter(|_| random.chance(300)).collect();
+    let most = random.chance(700).then(|| percent(1));
+    let guard = |measure| Guard { measure, margin: Share::NONE, most, minimum: 1 };
+    let reception = Condition { queue: Some("support".into()), ..Condition::default() };
+    Rollout {
+        id,
+        version,
+        plan: rollout::Plan {
+            sticky: if random.chance(500) { Sticky::Caller } else { Sticky::Contact },
+            rules: vec![Rule { when: reception, then: Verdict::Stable }],
+            stages: [10, 50, 100].map(|share| Stage { share: percent(share), until }).into(),
+            guards: measures.into_iter().map(guard).collect(),
+            window_ms: 600_000,
+            false_alarms: Share::ALL,
+        },
+        stage: 0,
+        since: Timestamp::default(),
     }
 }
 

@@ -9,7 +9,6 @@ use cordboard_core::ids::{ContactId, Version};
 use cordboard_core::journal::Journal;
 use cordboard_core::record::{EndReason, OfferResult};
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 
 /// As many as a record has, at most.
 const KEPT_CHOICES: usize = 1000;
@@ -168,9 +167,8 @@ impl Watch {
         let open: Vec<_> = self.legs.iter().filter(|(_, leg)| !leg.over).collect();
         holds(open.is_empty(), "every call ends", || format!("{open:?}"))?;
         holds(self.busy.is_empty(), "every agent is free in the end", || format!("{:?}", self.busy))?;
-        let deployed: BTreeSet<Version> =
-            self.deployments.values().flat_map(|found| found.previous.into_iter().chain([found.version])).collect();
-        let kept = self.known.iter().filter(|version| !deployed.contains(version) && !self.unloaded.contains(version));
+        let deployed = |version| self.deployments.values().any(|found| found.needs(version));
+        let kept = self.known.iter().filter(|version| !deployed(**version) && !self.unloaded.contains(version));
         let kept: Vec<_> = kept.map(Version::short).collect();
         holds(kept.is_empty(), "a version that nobody needs is unloaded", || format!("{kept:?}"))?;
         holds(self.drained == self.draining, "drained once, when all have ended", || format!("{}", self.drained))

@@ -124,7 +124,8 @@ impl Watch {
     }
 
     fn same_pins(&self, board: &Board) -> Held {
-        let deployed = self.deployments.values().map(|deployment| deployment.version);
+        let canaries = self.deployments.values().filter_map(|deployment| Some(deployment.rollout.as_ref()?.version));
+        let deployed = self.deployments.values().map(|deployment| deployment.version).chain(canaries);
         let running = self.contacts.values().filter_map(|contact| contact.version);
         let versions: BTreeSet<_> = deployed.chain(running).collect();
         for version in versions {

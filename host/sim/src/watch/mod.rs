@@ -6,6 +6,7 @@ mod contacts;
 mod inspect;
 mod journals;
 mod replays;
+mod rollouts;
 mod routing;
 
 use cordboard_core::board::{Effect, Input};
@@ -158,6 +159,8 @@ pub struct Watch {
     /// The call that the input in hand must be the end of.
     ending: Option<LegId>,
     deployments: BTreeMap<DeploymentName, Deployment>,
+    /// The latest canary of each that is over.
+    tried: BTreeMap<DeploymentName, u64>,
     /// Contacts whose call returned with the input in hand.
     returned: BTreeSet<ContactId>,
     /// What the input in hand says of a rehearsal that is not expected to say anything.
@@ -306,14 +309,11 @@ impl Watch {
     fn set_up(&mut self, input: &Input) {
         match input {
             Input::PutDeployment(deployment) => {
-                for version in deployment.previous.into_iter().chain([deployment.version]) {
-                    self.unloaded.remove(&version);
-                    self.known.insert(version);
-                }
-                self.deployments.insert(deployment.name.clone(), deployment.clone());
+                self.deployed(deployment.clone());
             }
             Input::RemoveDeployment(name) => {
-                self.deployments.remove(name);
+                let removed = self.deployments.remove(name);
+                self.tried(name, removed.and_then(|removed| removed.rollout));
             }
             // A queue's decision goes with it, and nobody here knows whose that is.
             Input::RemoveQueue(name) => {
@@ -363,6 +363,7 @@ impl Watch {
             Effect::KeepRecord(record) => self.record(record),
             Effect::Tell(event) => self.told(event),
             Effect::UnloadVersion(version) => self.unload(*version),
+            Effect::RolloutStepped(name, step) => self.rollout_stepped(name, step),
             Effect::Drained => {
                 let once = self.draining && !std::mem::replace(&mut self.drained, true);
                 holds(once && self.contacts.is_empty(), "drained once, when all have ended", || {

@@ -190,10 +190,12 @@ impl Watch {
     /// A contact goes over to nothing but what its deployment serves.
     fn serves(&mut self, id: ContactId, version: Version) -> Held {
         let deployment = self.live(id)?.journal.segments.last().map(|segment| segment.deployment.clone());
-        let serves = deployment.and_then(|name| self.deployments.get(&name)).map(|found| found.version);
-        holds(serves == Some(version), "a contact goes over to what its deployment serves", || {
-            format!("{id}: {}, not {:?}", version.short(), serves.map(|version| version.short()))
-        })
+        let deployment = deployment.and_then(|name| self.deployments.get(&name));
+        holds(
+            deployment.is_some_and(|found| found.serves(version)),
+            "a contact goes over to what its deployment serves",
+            || format!("{id}: {}, not {:?}", version.short(), deployment.map(|found| found.version.short())),
+        )
     }
 
     pub(super) fn take_over(&mut self, id: ContactId, run: RunId) -> Held {

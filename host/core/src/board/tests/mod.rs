@@ -11,6 +11,7 @@ mod migrating;
 mod offers;
 mod queues;
 mod random;
+mod rollouts;
 mod safe;
 mod scoring;
 mod sleeping;

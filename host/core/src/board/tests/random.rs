@@ -3,10 +3,9 @@
 mod outside;
 mod replays;
 
+use super::rollouts::tried;
 use super::*;
-use crate::board::LegFailure;
-use crate::board::agents::Seat;
-use crate::board::contact::Stage;
+use crate::board::{LegFailure, agents::Seat, contact::Stage, timers::Timer};
 use crate::config::MigrationPolicy;
 use crate::decision::{PairScore, ScoreAnswer};
 use crate::flow::{Choice, DigitsRule, LookupError, LookupKey, Profile, Question, RejectCause, Treatment, TypeAhead};
@@ -212,7 +211,7 @@ impl World_ {
             ask_anew: what & 32 == 0,
             ..deployment("reception", World::Flow, n)
         };
-        let input = match what % 20 {
+        let input = match what % 24 {
             0 => Input::PutQueue(Queue { scorer: Some(deployment_name("scorer")), ..queue("support") }),
             1 => Input::PutQueue(Queue { wrap_up_ms: 5_000, skills: vec![need("billing", 2)], ..queue("billing") }),
             2 => Input::PutDeployment(deployment("scorer", World::Scorer, 4)),
@@ -228,6 +227,7 @@ impl World_ {
             17 => Input::PutDeployment(flow(1, 2)),
             18 => Input::PutDeployment(flow(6, 2)),
             19 => Input::PutDeployment(deployment("safe", World::Flow, 7)),
+            20..24 => Input::PutDeployment(tried(what)),
             7 => Input::PutEntryPoint(EntryPoint {
                 safe_flow: Some(deployment_name("safe")),
                 ..entry_point("main", &["1*"])
@@ -457,7 +457,10 @@ impl World_ {
         assert!(board.holds.is_empty() && self.rehearsals.is_empty(), "no rehearsal is left");
         assert!(board.draining());
         assert!(self.runs.is_empty(), "every run ended or was cancelled");
-        assert_eq!(board.out.timers.iter().count(), 0, "no timer is left");
+        assert!(
+            board.out.timers.iter().all(|(timer, _)| matches!(timer, Timer::Stage(_))),
+            "no timer is left but those of canaries"
+        );
         let kept: BTreeSet<_> = self.desk.records.iter().map(|record| record.id).collect();
         assert_eq!(kept.len(), self.desk.records.len(), "one record each");
         assert_eq!(kept, self.begun);
