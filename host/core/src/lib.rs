@@ -7,6 +7,7 @@
 //! `poll_timeout()`.
 
 pub mod agent;
+pub mod backtest;
 pub mod board;
 pub mod config;
 pub mod decision;

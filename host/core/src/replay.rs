@@ -5,6 +5,7 @@
 //! failing version's predecessor, hibernation, recovery and time travel.
 
 mod agreement;
+mod verdict;
 
 use crate::flow::{Answer, ContactError, Reply, Request};
 use crate::journal::{Entry, Frame, encode};
@@ -12,7 +13,8 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-pub use agreement::{Pending, agrees, in_words, pending};
+pub use agreement::{Pending, agrees, in_words, pending, place_in_words};
+pub use verdict::{Parting, Seen, SeenLine, Verdict, verdict};
 
 /// Where a version parts from what its journal says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -82,6 +84,14 @@ impl Past {
     /// Whether no call is left in it.
     pub fn over(&self) -> bool {
         self.entries.iter().skip(self.next).all(|entry| matches!(entry.as_ref(), Entry::External { .. }))
+    }
+
+    /// The call that the journal has in an entry.
+    pub fn recorded(&self, entry: u64) -> Option<&Request> {
+        match self.entries.get(usize::try_from(entry).ok()?)?.as_ref() {
+            Entry::Call { request, .. } => Some(request),
+            Entry::External { .. } => None,
+        }
     }
 
     /// How many entries were gone through.

@@ -22,9 +22,11 @@ pub(crate) const MAX_TABLE_ELEMENTS: u32 = Limit::MaxTableElements.rule().max;
 const TABLES_PER_INSTANCE: u32 = 20;
 
 /// Instances of scorers, crm plugins and trials that have their own room beside the flows'.
-const RESERVED_INSTANCES: u32 = 128;
+const RESERVED_INSTANCES: u32 = 144;
 /// Rehearsals at once, of those.
 pub(crate) const REHEARSALS: usize = 32;
+/// The most rehearsals at once that nobody waits for in a call, of those.
+const MAX_UNHURRIED: usize = 16;
 /// Memory mappings that an instance takes, measured with parked flows in Rust and Python (4, and 2 for its stack), with
 /// some reserve for guests of more memories; and what the process needs besides.
 const MAPPINGS_PER_INSTANCE: u64 = 12;
@@ -187,25 +189,36 @@ impl Drop for Ticker {
 
 /// Niced threads for rehearsals: they must not be felt by anyone who talks.
 pub(crate) fn rehearsal_threads() -> Result<Runtime, HostError> {
-    low_threads("rehearsal", (processors() / 4).max(1))
+    low_threads("rehearsal", (processors() / 4).max(1), 10)
 }
 
 /// Niced threads for steps that take long: on every processor, since whoever loops must be found out soon, and never
 /// before those who don't.
 pub(crate) fn slow_threads() -> Result<Runtime, HostError> {
-    low_threads("slow-guest", processors())
+    low_threads("slow-guest", processors(), 10)
+}
+
+/// Rehearsals at once that nobody waits for in a call: one for each processor.
+pub(crate) fn unhurried() -> usize {
+    processors().min(MAX_UNHURRIED)
+}
+
+/// Niced threads for rehearsals that nobody waits for in a call, such as those of a back-test: whatever else wants the
+/// processor gets it first, other rehearsals included.
+pub(crate) fn unhurried_threads() -> Result<Runtime, HostError> {
+    low_threads("unhurried", unhurried(), 19)
 }
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-fn low_threads(name: &'static str, threads: usize) -> Result<Runtime, HostError> {
+fn low_threads(name: &'static str, threads: usize, nice: i32) -> Result<Runtime, HostError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name(name)
         .on_thread_start(move || {
-            if let Err(error) = rustix::process::nice(10) {
+            if let Err(error) = rustix::process::nice(nice) {
                 tracing::warn!(%error, name, "a thread could not lower its priority");
             }
         })

@@ -2,8 +2,10 @@
 
 mod asking;
 mod load;
+mod rehearsing;
 
 pub use load::LoadedInfo;
+pub use rehearsing::Rehearsed;
 
 use crate::compile::Workshop;
 use crate::config::{Grants, LoadSpec, PluginConfig};
@@ -56,6 +58,8 @@ struct Inner {
     runtime: Threads,
     slow: Threads,
     rehearsals: Threads,
+    unhurried: Threads,
+    unhurried_slots: Arc<Semaphore>,
     _ticker: Ticker,
 }
 
@@ -185,6 +189,8 @@ impl PluginHost {
             runtime,
             slow,
             rehearsals: Threads(Some(engine::rehearsal_threads()?)),
+            unhurried: Threads(Some(engine::unhurried_threads()?)),
+            unhurried_slots: Arc::new(Semaphore::new(engine::unhurried())),
             _ticker: Ticker::start(&engine)?,
             engine,
             settings,

@@ -33,7 +33,7 @@ pub use engine::Capacity;
 pub use error::{AskError, HostError, LoadError, UploadError};
 pub use flow::{FlowHandle, FlowMessage, FlowStart};
 pub use guest::PluginLine;
-pub use host::{LoadedInfo, LoadedVersion, PluginHost};
+pub use host::{LoadedInfo, LoadedVersion, PluginHost, Rehearsed};
 pub use inspector::{Emotion, Finding, InspectRule, Inspection, Severity, Speaker, Summary, Talk, Turn, Voice};
 pub use manifest::{
     ConfigError, ConfigKey, ConfigType, Granted, MAX_MANIFEST_BYTES, Manifest, ManifestError, MissingGrant, Want,

@@ -1,7 +1,7 @@
 //! Journal rule 11: whether a call is the one that the journal has.
 
 use crate::board::keys_answer;
-use crate::flow::{Answer, ContactError, FetchRequest, HeaderValue, Question, Reply, Request, check};
+use crate::flow::{Answer, ContactError, FetchRequest, FlowEnd, HeaderValue, Question, Reply, Request, check};
 use crate::ids::Digest;
 
 /// Whether a call takes the place of the one that the contact waits in.
@@ -148,6 +148,43 @@ pub fn in_words(request: &Request) -> String {
         | Request::StartPlaying { .. }
         | Request::StopPlaying
         | Request::Pause { .. } => name.to_owned(),
+    }
+}
+
+/// Where in a flow a call stands, for people and as what many contacts have in common: its name and what the flow's author
+/// calls it (a question's id, a queue, an attribute), and nothing that one person said, is, or has.
+pub fn place_in_words(request: &Request) -> String {
+    let name = request.name();
+    match request {
+        Request::Attribute(attribute) | Request::SetAttribute(attribute, _) => format!("{name} {}", shown(attribute)),
+        Request::Ask(question) => format!("{name} {}", shown(&question.id)),
+        Request::Lookup { key, .. } => format!("{name} {}", shown(&key.kind)),
+        Request::Choose { name: what, .. } => format!("{name} {}", shown(what)),
+        Request::Enqueue(wanted) => format!("{name} {}", shown(&wanted.queue)),
+        Request::ContinueAs { deployment, .. } => format!("{name} {}", shown(deployment)),
+        Request::End(end) => match end {
+            FlowEnd::Completed => format!("{name} completed"),
+            FlowEnd::Failed(_) => format!("{name} failed"),
+            FlowEnd::Other(_) => format!("{name} other"),
+        },
+        Request::Fetch { request, .. } => {
+            let url = request.url.split_once("://").map_or(request.url.as_str(), |(_, rest)| rest);
+            let authority = url.split(['/', '?', '#']).next().unwrap_or_default();
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{name} {} {}", shown(request.method.as_str()), shown(host))
+        }
+        Request::Reject(_)
+        | Request::Redirect(_)
+        | Request::Ring
+        | Request::Answer
+        | Request::Say(_)
+        | Request::StartPlaying { .. }
+        | Request::StopPlaying
+        | Request::Pause { .. }
+        | Request::Wait { .. }
+        | Request::Leave { .. }
+        | Request::LoadValue(_)
+        | Request::StoreValue(..) => name.to_owned(),
     }
 }
 

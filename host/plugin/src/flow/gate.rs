@@ -1,6 +1,7 @@
 //! What a run and its handle share: the open call, and the instance while nobody drives it.
 
 use super::run::Instance;
+use super::seen::Watch;
 use crate::guest::Meter;
 use cordboard_core::flow::{Reply, Request};
 use cordboard_core::replay::Entries;
@@ -44,6 +45,7 @@ pub(crate) struct Gate {
     /// Not in its past any more: what it logs is new.
     live: AtomicBool,
     meter: OnceLock<Arc<Meter>>,
+    watch: Mutex<Watch>,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +63,11 @@ struct State {
 impl Gate {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it does in its past. Held for moments only.
+    pub(crate) fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn live(&self) -> bool {

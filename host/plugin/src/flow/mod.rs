@@ -4,6 +4,7 @@ mod failing;
 mod gate;
 mod port;
 mod run;
+mod seen;
 
 pub(crate) use failing::{failure, no_room};
 pub(crate) use port::FlowPort;
@@ -16,7 +17,7 @@ use cordboard_core::board::Rehearsal;
 use cordboard_core::flow::{Address, Channel, Reply, Request, RunEnd};
 use cordboard_core::ids::{ContactId, RunId};
 use cordboard_core::note::{LogLevel, RunCost, StackFrame};
-use cordboard_core::replay::Entries;
+use cordboard_core::replay::{Entries, Seen};
 use cordboard_core::time::Timestamp;
 use gate::{Answered, Gate, Wake};
 use std::sync::Arc;
@@ -85,6 +86,8 @@ pub enum FlowMessage {
         reached: (u64, u64),
         /// The guest as it was when it failed, if that was asked for: a wasm core dump.
         core_dump: Option<Vec<u8>>,
+        /// What it did beside what its journal has.
+        seen: Seen,
     },
     /// A line for the plugin's log. Dropped, and counted, while the channel is full.
     Log {

@@ -45,6 +45,8 @@ pub(crate) enum Mode {
     Rehearsal,
     /// The same, and it leaves a core dump should it fail.
     Dump,
+    /// It stops there, and is watched closely: what it logs and says on the way is told.
+    Watched,
 }
 
 /// What a flow's store has beside what every store has.
@@ -72,6 +74,9 @@ impl FlowPort {
         let past = Past::new(std::mem::replace(&mut start.past, [].into()), start.ask_anew);
         if mode == Mode::Live && past.over() {
             gate.set_live();
+        }
+        if mode == Mode::Watched {
+            gate.watch().closely();
         }
         Self { start, mode, past, gate, messages, calls: 0, max_calls: limits.max_calls, rate }
     }
@@ -125,12 +130,16 @@ impl FlowPort {
         loop {
             let entry = match self.past.call(request) {
                 Step::Returned { entry, at, reply } => {
+                    self.gate.watch().called(entry, request, self.past.recorded(entry));
                     if self.mode == Mode::Live && self.past.over() {
                         self.gate.set_live();
                     }
                     return Ok(Some(Answered { entry, at, reply }));
                 }
-                Step::Diverged(what) => return Err(Parted(what).into()),
+                Step::Diverged(what) => {
+                    self.gate.watch().parted(request);
+                    return Err(Parted(what).into());
+                }
                 Step::Live if self.mode == Mode::Live => {
                     self.gate.set_live();
                     return Ok(None);

@@ -237,7 +237,8 @@ impl Seat {
 
     async fn rehearsed(&self, result: Rehearsal, reached: (u64, u64), core_dump: Option<Vec<u8>>) {
         let (contact, run) = (self.contact, self.run);
-        self.send(FlowMessage::Rehearsed { contact, run, result, reached, core_dump }).await;
+        let seen = self.gate.watch().take();
+        self.send(FlowMessage::Rehearsed { contact, run, result, reached, core_dump, seen }).await;
     }
 }
 
@@ -333,7 +334,8 @@ fn sink(start: &FlowStart, gate: &Arc<Gate>, messages: &mpsc::Sender<FlowMessage
     let (gate, messages) = (Arc::clone(gate), messages.clone());
     LogSink::Contact(Arc::new(move |level: LogLevel, text: String| {
         if !gate.live() {
-            // Journal rule 2: it was logged when it happened.
+            // Journal rule 2: it was logged when it happened. Who watches a rehearsal wants to know all the same.
+            gate.watch().logged(level, text);
             return true;
         }
         let mut sent = false;
