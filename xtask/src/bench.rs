@@ -10,10 +10,11 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 /// A benchmark program: what kind of target, and its name.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("example", "bench"),
     ("example", "conversations"),
     ("example", "records_bench"),
+    ("example", "backtests"),
     ("example", "media_load"),
     ("bin", "cordboard-bench"),
 ];

@@ -1,5 +1,6 @@
 //! What the API asks of the host. The server implements it; the handlers only extract, ask and convert.
 
+use crate::comparing::{Backtest, BacktestSpec, Candidate, Comparison};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cordboard_core::agent::WantedState;
@@ -81,6 +82,9 @@ pub enum Refusal {
         /// Where and why, in words for an operator.
         detail: String,
     },
+    /// As many of these run already as there may be.
+    #[error("{0}")]
+    Busy(String),
     /// Not possible for the moment: the store can't write, or the host is stopping.
     #[error("{0}")]
     Unavailable(String),
@@ -434,6 +438,15 @@ pub trait Centre: Send + Sync + 'static {
     async fn migrate_contact(&self, id: ContactId) -> Result<(), Refusal>;
     /// Goes through a contact's journal as far as it is written, without any effect.
     async fn replay_contact(&self, id: ContactId) -> Result<Replayed, Refusal>;
+    /// Goes through a contact's journal as far as it is written, without any effect: by a candidate up to where it parts, or
+    /// by each version that ran up to where the next took over.
+    async fn compare_contact(&self, id: ContactId, candidate: Option<Candidate>) -> Result<Comparison, Refusal>;
+    /// Begins a back-test.
+    async fn begin_backtest(&self, spec: BacktestSpec) -> Result<Backtest, Refusal>;
+    /// The back-tests of this host's run that are kept, newest first.
+    async fn backtests(&self) -> Vec<Backtest>;
+    /// Ends a back-test that runs, or forgets one that is over.
+    async fn end_backtest(&self, id: u64) -> Result<(), Refusal>;
     /// What the contact's flows left behind for their authors, in its order, each failure with the lines that are known.
     async fn notes(&self, id: ContactId) -> Result<Vec<Note>, Refusal>;
     /// Goes through a contact's journal up to where its flow failed last, without any effect, and takes a core dump of the

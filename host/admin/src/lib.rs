@@ -10,6 +10,7 @@ mod app;
 mod bounds;
 mod centre;
 mod cloud;
+mod comparing;
 mod etag;
 mod extract;
 mod guard;
@@ -22,6 +23,7 @@ mod serve;
 
 pub use centre::*;
 pub use cloud::cloud_event;
-pub use rfc3339::parse as parse_time;
+pub use comparing::*;
+pub use rfc3339::{format as format_time, parse as parse_time};
 pub use router::openapi;
 pub use serve::{Admin, AdminConfig, AdminError};

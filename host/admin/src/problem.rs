@@ -97,6 +97,7 @@ impl From<Refusal> for Problem {
             Refusal::Erased(_) => (StatusCode::GONE, "erased"),
             Refusal::Unreadable { code, .. } => (StatusCode::CONFLICT, code),
             Refusal::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+            Refusal::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Refusal::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Refusal::Internal(text) => {
                 tracing::error!(%text, "an admin request failed");

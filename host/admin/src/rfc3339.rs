@@ -7,7 +7,7 @@ const DAY_S: u64 = 86_400;
 const LAST: u64 = 253_402_300_799_999_999;
 
 /// As text. Times beyond the year 9999 are written as its last moment.
-pub(crate) fn format(at: Timestamp) -> String {
+pub fn format(at: Timestamp) -> String {
     let micros = at.0.min(LAST);
     let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
     let (year, month, day) = civil(seconds / DAY_S);

@@ -35,6 +35,7 @@ fn all() -> OpenApiRouter<App> {
         .merge(routes::contacts::router())
         .merge(routes::journal::router())
         .merge(routes::notes::router())
+        .merge(routes::backtests::router())
         .merge(routes::decisions::router())
         .merge(routes::events::router())
         .merge(routes::host::router())

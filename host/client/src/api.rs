@@ -149,6 +149,15 @@ impl Client {
         )
     }
 
+    /// POST of a question, or of something that is to be done.
+    ///
+    /// # Errors
+    /// No answer, or not success.
+    pub fn post_json(&self, path: &str, body: &Value) -> Result<Answer, ClientError> {
+        let request = self.request("POST", path).header("content-type", "application/json");
+        self.ask(request, body.to_string().as_bytes())
+    }
+
     /// DELETE, whatever the document is.
     ///
     /// # Errors

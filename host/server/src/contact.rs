@@ -1,5 +1,6 @@
 //! `cordboard contact`: what became of contacts, for whoever wrote their flows.
 
+mod replay;
 mod show;
 
 use crate::remote::{HostArguments, list, one_line, text};
@@ -15,6 +16,8 @@ pub(crate) enum ContactCommand {
     List(ListArguments),
     /// One contact: each step of its flow with its times, what it logged, where it failed, and what it used.
     Show(ShowArguments),
+    /// Time travel: goes through a contact again, forward and back, step by step, and shows where another version would part from it.
+    Replay(Box<replay::Arguments>),
     /// A core dump of a contact's flow as it was when it failed last: the version goes through the journal once more.
     CoreDump(DumpArguments),
 }
@@ -50,6 +53,7 @@ pub(crate) fn run(command: &ContactCommand) -> Result<()> {
     match command {
         ContactCommand::List(arguments) => all(arguments),
         ContactCommand::Show(arguments) => one(arguments),
+        ContactCommand::Replay(arguments) => replay::run(arguments),
         ContactCommand::CoreDump(arguments) => dump(arguments),
     }
 }

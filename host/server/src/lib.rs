@@ -2,6 +2,7 @@
 
 pub mod centre;
 pub mod clock;
+pub mod comparing;
 pub mod config;
 mod documents;
 mod events;

@@ -4,6 +4,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+mod backtest;
+mod candidate;
 mod contact;
 mod phone;
 mod plugin;
@@ -30,6 +32,10 @@ enum Command {
     /// What became of contacts: each step, what was logged, where a flow failed, what it used.
     #[command(subcommand)]
     Contact(contact::ContactCommand),
+    /// Tells what a version of a flow would have done with contacts that have ended, before it serves anybody.
+    ///
+    /// Ends with 0 if every --fail-if held off, with 1 if one did not, with 2 if it could not be done.
+    Backtest(Box<backtest::Arguments>),
     /// For the authors of flows.
     Flow {
         #[command(subcommand)]
@@ -114,6 +120,7 @@ fn main() -> ExitCode {
             cordboard::say(cordboard_admin::openapi().trim_end());
             Ok(())
         }
+        Command::Backtest(arguments) => return verdict(backtest::run(&arguments)),
         Command::Contact(command) => contact::run(&command),
         Command::Completions { shell } => {
             completions(shell);

@@ -16,6 +16,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use cordboard_author::{Lang, World};
 pub(crate) use local::{keygen, sign};
+pub(crate) use push::Packed;
 use std::path::PathBuf;
 
 #[derive(Subcommand)]

@@ -4,8 +4,8 @@
 #![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 
 use anyhow::{Context as _, Result, ensure};
-use cordboard_core::ids::{ContactId, TenantId};
-use cordboard_core::journal::FORMAT;
+use cordboard_core::ids::{ContactId, Digest, TenantId};
+use cordboard_core::journal::{FORMAT, Frame, decode, encode};
 use cordboard_store::{ContactKeys, Journals, SledOptions, SledStore, Store};
 use cordboard_trial::{Centre, RECEPTION, SUPPORT, Wire};
 use serde_json::json;
@@ -74,6 +74,40 @@ fn unreadable(centre: &Centre, contact: &str, code: &str, words: &[&str]) -> Res
     Ok(())
 }
 
+/// As if the version that ran had been lost.
+fn of_unknown_version(frames: &mut Vec<Vec<u8>>) {
+    for bytes in frames {
+        if let Ok(Frame::Segment { from, at, deployment, seed, .. }) = decode(bytes) {
+            let version = Digest::of(b"lost");
+            *bytes = encode(&Frame::Segment { from, at, version, deployment, seed }).unwrap_or_default();
+        }
+    }
+}
+
+/// Time travel and back-tests leave out what they can't read, and say so.
+fn skipped(centre: &Centre, flow: &str, newer: &str, gone: &str) -> Result<()> {
+    for what in ["steps", "journal"] {
+        let problem = centre.api.try_get(&format!("/v1/contacts/{newer}/{what}"))?.err();
+        ensure!(problem.is_some_and(|problem| (problem.status, problem.code()) == (409, "newer-journal")), "{what}");
+    }
+    let compared = centre.api.post(&format!("/v1/contacts/{gone}/compare"), &json!({}))?;
+    let run = &compared["runs"][0];
+    let why = run["detail"].as_str().is_some_and(|why| why.contains("nothing is known of the version"));
+    ensure!(run["outcome"] == "not-tried" && why, "{compared}");
+    // A candidate needs no version of before.
+    let candidate = json!({ "plugin": flow, "deployment": "reception" });
+    let compared = centre.api.post(&format!("/v1/contacts/{gone}/compare"), &candidate)?;
+    ensure!(compared["runs"][0]["outcome"] == "agreed", "{compared}");
+    let body = json!({ "candidate": candidate, "from": "2026-01-01T00:00:00Z" });
+    let begun = centre.api.post("/v1/backtests", &body)?;
+    let path = format!("/v1/backtests/{}", begun["id"].as_str().unwrap_or_default());
+    let done = centre.api.until(&path, SOON, |test| test["state"] == "done")?;
+    let report = &done["report"];
+    ensure!(report["skipped"] == json!({ "damaged": 2, "newer-format": 1 }), "{report}");
+    ensure!(report["compared"] == 1 && report["agreed"] == 1, "{report}");
+    Ok(())
+}
+
 #[test]
 fn a_journal_that_cannot_be_read_is_told_and_costs_no_record_and_no_call() -> Result<()> {
     let mut centre = Centre::ready()?;
@@ -83,6 +117,7 @@ fn a_journal_that_cannot_be_read_is_told_and_costs_no_record_and_no_call() -> Re
     // First those in progress: with the records of the others, what came before is on disk.
     let (living, broken) = (call(&centre, "+15550003", false)?, call(&centre, "+15550004", false)?);
     let (newer, cut) = (call(&centre, "+15550001", true)?, call(&centre, "+15550002", true)?);
+    let gone = call(&centre, "+15550006", true)?;
     let records = [&newer, &cut].map(|contact| centre.record(contact));
     dead(&mut centre)?;
 
@@ -98,6 +133,7 @@ fn a_journal_that_cannot_be_read_is_told_and_costs_no_record_and_no_call() -> Re
     let before = runtime.block_on(async {
         rewrite(&journals, &newer, |frames| first(frames, 2)).await?;
         rewrite(&journals, &cut, shorter).await?;
+        rewrite(&journals, &gone, of_unknown_version).await?;
         rewrite(&journals, &broken, shorter).await?;
         rewrite(&journals, &living, |frames| first(frames, 0)).await
     })?;
@@ -109,6 +145,7 @@ fn a_journal_that_cannot_be_read_is_told_and_costs_no_record_and_no_call() -> Re
     for (contact, before) in [&newer, &cut].into_iter().zip(records) {
         ensure!(centre.record(contact)? == before?, "its record is as it was");
     }
+    skipped(&centre, &flow, &newer, &gone)?;
     // Of one that was in progress, what came before the damage makes its record.
     ensure!(centre.record(&broken)?["end"]["reason"] == "interrupted", "{broken}");
     unreadable(&centre, &broken, "damaged-journal", &["frame 2"])?;

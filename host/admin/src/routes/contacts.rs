@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-mod filter;
+pub(crate) mod filter;
 mod shape;
 
 pub(crate) use shape::{Contact, channel, offer_result};

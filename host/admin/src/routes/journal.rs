@@ -15,8 +15,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+mod compare;
+mod steps;
 mod words;
 
+pub(crate) use compare::CandidateBody;
 pub(crate) use words::flow_end;
 
 /// A contact's journal.
@@ -135,6 +138,18 @@ fn parts(journal: journal::Journal) -> Parts {
     (segments.collect(), entries.collect(), closed)
 }
 
+impl From<journal::Opened> for Opened {
+    fn from(opened: journal::Opened) -> Self {
+        Self {
+            at: Time(opened.at),
+            channel: channel(opened.channel),
+            entry_point: opened.entry_point.into(),
+            origin: (&opened.origin).into(),
+            dialled: (&opened.dialled).into(),
+        }
+    }
+}
+
 impl Entry {
     fn new(entry: u64, made: journal::Entry) -> Self {
         match made {
@@ -155,7 +170,7 @@ impl Entry {
 }
 
 pub(crate) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_journal))
+    OpenApiRouter::new().routes(routes!(get_journal)).merge(steps::router()).merge(compare::router())
 }
 
 /// A contact's journal so far.
@@ -176,13 +191,7 @@ async fn get_journal(State(app): State<App>, Named(id): Named<ContactId>) -> Res
         Earlier { segments, entries, closed }
     });
     let earlier = earlier.collect();
-    let opened = journal.opened.take().map(|opened| Opened {
-        at: Time(opened.at),
-        channel: channel(opened.channel),
-        entry_point: opened.entry_point.into(),
-        origin: (&opened.origin).into(),
-        dialled: (&opened.dialled).into(),
-    });
+    let opened = journal.opened.take().map(Opened::from);
     let (segments, entries, closed) = parts(journal);
     Ok(Json(Journal { contact: id.to_string(), opened, segments, entries, closed, earlier }))
 }

@@ -1,6 +1,7 @@
 //! One file per resource: its JSON types, and its handlers.
 
 pub(crate) mod agents;
+pub(crate) mod backtests;
 pub(crate) mod contacts;
 pub(crate) mod decisions;
 pub(crate) mod deployments;

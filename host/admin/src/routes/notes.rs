@@ -8,8 +8,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use cordboard_core::ids::ContactId;
-use cordboard_core::note::{Note, NoteKind, SourceLine, StackFrame};
+use cordboard_core::ids::{ContactId, Version};
+use cordboard_core::note::{FailedRun as Failed, LogLevel, Note, NoteKind, SourceLine, StackFrame};
+use cordboard_core::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -26,7 +27,7 @@ struct Logs {
 
 /// A line of a flow's log.
 #[derive(Serialize, ToSchema)]
-struct LogLine {
+pub(crate) struct LogLine {
     /// When.
     at: Time,
     /// Of which version.
@@ -48,7 +49,7 @@ struct Diagnostics {
 
 /// A run that failed.
 #[derive(Serialize, ToSchema)]
-struct FailedRun {
+pub(crate) struct FailedRun {
     /// When.
     at: Time,
     /// Of which version.
@@ -109,12 +110,25 @@ impl From<StackFrame> for Frame {
     }
 }
 
+impl LogLine {
+    pub(crate) fn new(at: Timestamp, version: Version, level: LogLevel, text: String) -> Self {
+        Self { at: Time(at), version: version.to_string(), level: level.name(), text }
+    }
+}
+
+impl FailedRun {
+    pub(crate) fn new(at: Timestamp, version: Version, failed: Failed) -> Self {
+        let stack = failed.stack.into_iter().map(Frame::from).collect();
+        Self { at: Time(at), version: version.to_string(), kind: failed.kind, detail: failed.detail, stack }
+    }
+}
+
 fn logs(notes: Vec<Note>) -> Logs {
     let mut logs = Logs::default();
     for Note { at, version, kind } in notes {
         match kind {
             NoteKind::Log { level, text } => {
-                logs.lines.push(LogLine { at: Time(at), version: version.to_string(), level: level.name(), text });
+                logs.lines.push(LogLine::new(at, version, level, text));
             }
             // Each version's has the contact's.
             NoteKind::Used { dropped, .. } => logs.dropped = dropped,
@@ -127,15 +141,10 @@ fn logs(notes: Vec<Note>) -> Logs {
 fn diagnostics(notes: Vec<Note>) -> Diagnostics {
     let mut found = Diagnostics::default();
     for Note { at, version, kind } in notes {
-        let version = version.to_string();
         match kind {
-            NoteKind::Failed(failed) => {
-                let stack = failed.stack.into_iter().map(Frame::from).collect();
-                let (kind, detail) = (failed.kind, failed.detail);
-                found.failures.push(FailedRun { at: Time(at), version, kind, detail, stack });
-            }
+            NoteKind::Failed(failed) => found.failures.push(FailedRun::new(at, version, failed)),
             NoteKind::Used { cost, runs, .. } => found.used.push(Used {
-                version,
+                version: version.to_string(),
                 runs,
                 steps: cost.steps,
                 cpu_us: cost.cpu_us,

@@ -80,6 +80,7 @@ pub(crate) struct State {
     pub(crate) journals: BTreeMap<ContactId, Journal>,
     pub(crate) decisions: BTreeMap<ContactId, Vec<Decision>>,
     pub(crate) asked: Vec<(RecordFilter, Option<ContactId>, usize)>,
+    pub(crate) backtests: Vec<Backtest>,
     pub(crate) done: Vec<String>,
     pub(crate) ready: bool,
     pub(crate) kept: Vec<(u64, Arc<Event>)>,
@@ -114,6 +115,7 @@ impl Default for Fake {
             journals: BTreeMap::new(),
             decisions: BTreeMap::new(),
             asked: Vec::new(),
+            backtests: Vec::new(),
             done: Vec::new(),
             ready: true,
             kept: Vec::new(),
@@ -437,6 +439,25 @@ impl Centre for Fake {
         let parted = self.live(id).is_err().then(|| "entry 2: expected ring, got answer".to_owned());
         let reached = if parted.is_some() { 2 } else { 12 };
         Ok(Replayed { version: Digest::of(b"v1"), entries: 12, reached, parted, substituted: 1 })
+    }
+
+    async fn compare_contact(&self, id: ContactId, candidate: Option<Candidate>) -> Result<Comparison, Refusal> {
+        samples::comparison_of(id, candidate)
+    }
+    async fn begin_backtest(&self, spec: BacktestSpec) -> Result<Backtest, Refusal> {
+        let test = samples::backtest(spec);
+        self.state.lock().unwrap().backtests.push(test.clone());
+        Ok(test)
+    }
+    async fn backtests(&self) -> Vec<Backtest> {
+        self.state.lock().unwrap().backtests.clone()
+    }
+    async fn end_backtest(&self, id: u64) -> Result<(), Refusal> {
+        let mut state = self.state.lock().unwrap();
+        let before = state.backtests.len();
+        state.backtests.retain(|test| test.id != id);
+        let gone = state.backtests.len() < before;
+        if gone { Ok(()) } else { Err(Refusal::NotFound { what: "back-test", name: id.to_string() }) }
     }
 
     async fn notes(&self, id: ContactId) -> Result<Vec<Note>, Refusal> {

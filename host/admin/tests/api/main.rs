@@ -8,6 +8,7 @@ mod agents;
 mod centre;
 mod client;
 mod cloud;
+mod comparing;
 mod contacts;
 mod contract;
 mod documents;

@@ -1,6 +1,9 @@
 //! One of each.
 
-use cordboard_admin::{Contact, Plugin, Refusal};
+use cordboard_admin::{
+    Backtest, BacktestSpec, BacktestState, Candidate, CandidateOf, Comparison, Contact, Plugin, Refusal, RunAgain, Went,
+};
+use cordboard_core::backtest::{Compared, Skip, Tally};
 use cordboard_core::board::{ContactView, PlaceView};
 use cordboard_core::config::World;
 use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, LeftOut, PairScore, ScoredBy};
@@ -12,6 +15,7 @@ use cordboard_core::note::{FailedRun, LogLevel, Note, NoteKind, RunCost, SourceL
 use cordboard_core::record::{
     ChoiceMade, ContactRecord, EndReason, Offer, OfferResult, Personal, QueueVisit, VisitOutcome,
 };
+use cordboard_core::replay::{Divergence, Parting, Seen, SeenLine, Verdict};
 use cordboard_core::time::Timestamp;
 
 /// 2026-01-31T09:30:00Z, and so many milliseconds.
@@ -272,4 +276,65 @@ pub(crate) fn notes_of(contact: Contact) -> Result<Vec<Note>, Refusal> {
 /// A dump, where a flow failed.
 pub(crate) fn dump_of(notes: &[Note]) -> Result<Vec<u8>, Refusal> {
     if notes.is_empty() { Err(Refusal::NotNow("no flow failed".into())) } else { Ok(b"\0asm\x01\0\0\0".to_vec()) }
+}
+
+/// A run of each kind.
+pub(crate) fn comparison_of(contact: ContactId, candidate: Option<Candidate>) -> Result<Comparison, Refusal> {
+    let run = |flow, went| RunAgain {
+        flow,
+        deployment: deployment("reception"),
+        version: Digest::of(b"v1"),
+        entries: 9,
+        went,
+    };
+    let went = |verdict| Ok(Went { reached: 3, substituted: 1, verdict, seen: seen() });
+    let Some(candidate) = candidate else {
+        let agreed = went(Verdict::Agreed { beyond: Some("say".into()) });
+        return Ok(Comparison { contact, candidate: None, runs: vec![run(0, agreed), run(1, Err("gone".into()))] });
+    };
+    if candidate.deployment.is_some_and(|name| name.as_str() == "other") {
+        return Err(Refusal::Invalid { code: "other-deployment", detail: "none of it ran".into() });
+    }
+    let what = Divergence { entry: 3, expected: "ring".into(), got: "answer".into() };
+    let parted = went(Verdict::Parted(Parting { what, expected: "ring".into(), got: "answer".into() }));
+    let (kind, detail) = ("trap", "unreachable".into());
+    let failed = went(Verdict::Failed { entry: 3, kind, detail, after: Some("ask menu".into()), as_before: true });
+    Ok(Comparison { contact, candidate: Some(Digest::of(b"v2")), runs: vec![run(0, parted), run(1, failed)] })
+}
+
+fn seen() -> Seen {
+    Seen {
+        unlike: Some(Request::Answer),
+        lines: vec![SeenLine { entry: 2, level: LogLevel::Info, text: "on its way".into() }],
+        lines_dropped: 1,
+        reworded: vec![(1, Request::Say(Prompt(vec![PromptPart::Text("Hello.".into())])))],
+    }
+}
+
+/// One that is done, with one of each.
+pub(crate) fn backtest(spec: BacktestSpec) -> Backtest {
+    let CandidateOf::Plugin(plugin) = spec.candidate.of else { panic!("a plugin") };
+    let mut tally = Tally::default();
+    let compared = |verdict| Compared { flow: 0, entries: 10, reached: 4, substituted: 1, verdict };
+    let what = Divergence { entry: 4, expected: "ask menu (1 → a)".into(), got: "ask menu (1 → b)".into() };
+    let (kind, detail) = ("trap", "unreachable".into());
+    tally.add(contact(3), vec![compared(Verdict::Agreed { beyond: Some("say".into()) })]);
+    tally.add(
+        contact(2),
+        vec![compared(Verdict::Parted(Parting { what, expected: "ask menu".into(), got: "ask menu".into() }))],
+    );
+    tally.add(contact(1), vec![compared(Verdict::Failed { entry: 4, kind, detail, after: None, as_before: true })]);
+    tally.skip(Skip::Erased);
+    Backtest {
+        id: 7,
+        version: Digest::of(b"v2"),
+        plugin,
+        deployment: spec.candidate.deployment.expect("it is named"),
+        filter: spec.filter,
+        limit: spec.limit,
+        state: BacktestState::Done,
+        began_at: at(0),
+        ended_at: Some(at(900)),
+        tally,
+    }
 }

@@ -27,7 +27,7 @@ impl HostCentre {
             .collect()
     }
 
-    async fn kept_deployment(&self, name: &DeploymentName) -> Result<Option<Revised<Deployed>>, Refusal> {
+    pub(super) async fn kept_deployment(&self, name: &DeploymentName) -> Result<Option<Revised<Deployed>>, Refusal> {
         let kept = self.keeping.get::<DeploymentDocument>(DocumentKind::Deployment, name.as_str()).await?;
         kept.map(|kept| {
             let value = Deployed::kept(&kept.value).ok_or_else(|| malformed(format!("deployment {name}")))?;
@@ -178,7 +178,7 @@ impl HostCentre {
     }
 
     /// What a version is made of.
-    async fn kept_version(&self, version: Version) -> Result<Deployed, Refusal> {
+    pub(super) async fn kept_version(&self, version: Version) -> Result<Deployed, Refusal> {
         let kept = self.keeping.get::<DeploymentDocument>(DocumentKind::Version, &version.to_string()).await?;
         let gone = || Refusal::NotNow(format!("nothing is known of the version {version} any more"));
         kept.and_then(|kept| Deployed::kept(&kept.value)).ok_or_else(gone)
@@ -192,14 +192,7 @@ impl HostCentre {
 
     /// What the board wanted unloaded while it was held, or what nothing came to serve.
     pub(super) async fn unload_if_unneeded(&self, version: Version) {
-        // Nobody deploys it meanwhile.
-        let _turn = self.turn().await;
-        let needed = self.parts.board.ask(move |board| board.needs(version));
-        if needed.await == Ok(false) {
-            self.parts.holds.unless_held(version, || {
-                self.parts.plugins.unload(version);
-            });
-        }
+        self.loader().unload_if_unneeded(version).await;
     }
 
     pub(super) async fn undeploy(&self, name: &DeploymentName, expected: Expected) -> Result<(), Refusal> {

@@ -4,6 +4,8 @@
 //! A change is checked, kept durably, and only then told. One change is made at a time, so that store and board agree
 //! on the order; compiling a plugin happens before its turn.
 
+mod backtesting;
+mod candidates;
 mod contacts;
 mod deploying;
 mod keeping;
@@ -11,6 +13,7 @@ mod people;
 mod prompts;
 mod replaying;
 mod routing;
+mod travelling;
 mod uploading;
 mod version;
 
@@ -28,10 +31,11 @@ use crate::prompts::PromptLibrary;
 use crate::shell::{BoardHandle, Stopped};
 use crate::signing::Signatures;
 use async_trait::async_trait;
+use backtesting::Backtests;
 use bytes::Bytes;
 use cordboard_admin::{
-    Centre, Contact, Deployment, DeploymentSpec, Expected, Feed, Grant, Plugin, Prompt, Readiness, Refusal, Replayed,
-    Revised, Status, Trunk, Upload,
+    Backtest, BacktestSpec, Candidate, Centre, Comparison, Contact, Deployment, DeploymentSpec, Expected, Feed, Grant,
+    Plugin, Prompt, Readiness, Refusal, Replayed, Revised, Status, Trunk, Upload,
 };
 use cordboard_core::agent::WantedState;
 use cordboard_core::board::{AgentView, ContactView, Input, QueueView};
@@ -96,7 +100,8 @@ pub struct HostCentre {
     keeping: Keeping,
     failures: Mutex<BTreeMap<DeploymentName, String>>,
     started_at: Timestamp,
-    changing: tokio::sync::Mutex<()>,
+    changing: Arc<tokio::sync::Mutex<()>>,
+    backtests: Backtests,
 }
 
 impl From<Stopped> for Refusal {
@@ -111,7 +116,8 @@ impl HostCentre {
         let keeping = Keeping::new(parts.tenant.clone(), parts.rooms.documents.clone());
         let failures = Mutex::new(std::mem::take(&mut parts.failures));
         let started_at = parts.clock.now();
-        Self { parts, keeping, failures, started_at, changing: tokio::sync::Mutex::default() }
+        let (changing, backtests) = (Arc::default(), Backtests::default());
+        Self { parts, keeping, failures, started_at, changing, backtests }
     }
 
     /// Waits for its turn to change something.
@@ -294,6 +300,18 @@ impl Centre for HostCentre {
     }
     async fn replay_contact(&self, id: ContactId) -> Result<Replayed, Refusal> {
         self.replay(id).await
+    }
+    async fn compare_contact(&self, id: ContactId, candidate: Option<Candidate>) -> Result<Comparison, Refusal> {
+        self.compare(id, candidate).await
+    }
+    async fn begin_backtest(&self, spec: BacktestSpec) -> Result<Backtest, Refusal> {
+        self.backtest(spec).await
+    }
+    async fn backtests(&self) -> Vec<Backtest> {
+        self.kept_backtests()
+    }
+    async fn end_backtest(&self, id: u64) -> Result<(), Refusal> {
+        self.cancel_backtest(id)
     }
     async fn set_attribute(&self, id: ContactId, name: String, value: String) -> Result<(), Refusal> {
         cordboard_core::flow::check_attribute(&name, &value)

@@ -25,20 +25,20 @@ struct Line {
 }
 
 /// A member that is a text, fit to be shown.
-fn word(value: &Value, pointer: &str) -> String {
+pub(super) fn word(value: &Value, pointer: &str) -> String {
     one_line(text(value, pointer))
 }
 
-fn number(value: &Value, pointer: &str) -> u64 {
+pub(super) fn number(value: &Value, pointer: &str) -> u64 {
     value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
 }
 
-fn time(value: &Value, pointer: &str) -> Option<Timestamp> {
+pub(super) fn time(value: &Value, pointer: &str) -> Option<Timestamp> {
     cordboard_admin::parse_time(text(value, pointer)).ok()
 }
 
 /// A span as people read it.
-fn span(us: u64) -> String {
+pub(super) fn span(us: u64) -> String {
     match us {
         0..=999 => format!("{us} us"),
         1_000..=999_999 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
@@ -51,7 +51,7 @@ fn between(from: Timestamp, to: Timestamp) -> u64 {
 }
 
 /// A JSON value on one line, cut.
-fn compact(value: &Value) -> String {
+pub(super) fn compact(value: &Value) -> String {
     let whole = match value {
         Value::Null => return String::new(),
         Value::String(text) => text.clone(),

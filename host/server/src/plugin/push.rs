@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 }
 
 /// A plugin as it is uploaded.
-pub(super) struct Packed {
+pub(crate) struct Packed {
     pub(super) component: Vec<u8>,
     pub(super) manifest: Option<Vec<u8>>,
     pub(super) signature: Option<Vec<u8>>,
@@ -42,7 +42,7 @@ pub(super) struct Packed {
 
 impl Packed {
     /// Checks what is there as `plugin check` does, and reads it.
-    pub(super) fn read(path: &Path, manifest: Option<&Path>, key: Option<&Path>) -> Result<Self> {
+    pub(crate) fn read(path: &Path, manifest: Option<&Path>, key: Option<&Path>) -> Result<Self> {
         let examined = local::examine(path, manifest, true)?;
         let remarks = examined.remarks();
         if !remarks.is_empty() {
@@ -66,7 +66,7 @@ impl Packed {
     }
 
     /// Uploads it.
-    pub(super) fn upload(&self, client: &Client) -> Result<Answer> {
+    pub(crate) fn upload(&self, client: &Client) -> Result<Answer> {
         Ok(client.upload(&Upload {
             component: &self.component,
             manifest: self.manifest.as_deref(),

@@ -104,7 +104,7 @@ impl Filter {
 }
 
 /// Milliseconds, rounded up: both bounds mean "at this time or later", one of them negated.
-fn time(name: &str, text: Option<String>) -> Result<Option<u64>, Problem> {
+pub(crate) fn time(name: &str, text: Option<String>) -> Result<Option<u64>, Problem> {
     // `+` of an offset arrives as a space where a client forgot to encode it.
     let text = text.map(|text| match text.rsplit_once(' ') {
         Some((time, offset)) if time.contains(['T', 't']) => format!("{time}+{offset}"),
