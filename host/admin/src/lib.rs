@@ -26,4 +26,5 @@ pub use cloud::cloud_event;
 pub use comparing::*;
 pub use rfc3339::{format as format_time, parse as parse_time};
 pub use router::openapi;
+pub use routes::journal::comparison_json;
 pub use serve::{Admin, AdminConfig, AdminError};

@@ -2,12 +2,14 @@
 //!
 //! Records a conversation with the probe once, writes it to a store on disk for so many contacts (10,000 unless said), sealed
 //! as a host does, and lets three versions go through all of them: one that does the same, one that differs in the middle,
-//! one that traps. Beside it: reading alone, and rehearsals alone.
+//! one that traps. Beside it: reading alone, rehearsals alone, and how long the step of a live flow takes without and with a
+//! back-test beside it.
 
 // clippy allows this in test functions only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::indexing_slicing)]
 
-use cordboard::comparing::{Comparer, Scope, Stopped, start, survey};
+use cordboard::comparing::{Comparer, Scope, Stopped, rehearse, start, survey};
 use cordboard_core::backtest::Tally;
 use cordboard_core::flow::{Address, Answer, Channel, Reply, Request};
 use cordboard_core::ids::{ContactId, DeploymentName, Digest, EntryPointName, RunId, TenantId, Version};
@@ -59,6 +61,7 @@ async fn main() {
     for (name, version) in [("does the same", same), ("differs in the middle", other), ("traps", traps)] {
         test(&comparer, contacts, name, version).await;
     }
+    beside(&comparer, contacts, plain, same).await;
     comparer.rooms.store.close().await.unwrap();
 }
 
@@ -198,9 +201,55 @@ async fn parts(comparer: &Comparer, frames: &[Frame], version: Version) {
     let began = Instant::now();
     for _ in 0..TIMES {
         let start = start(opened, &journal, &journal.segments[0], usize::MAX);
-        comparer.rehearse(version, start, false).await.unwrap().unwrap();
+        rehearse(&comparer.plugins, version, start, false).await.unwrap().unwrap();
     }
     println!("it is gone through in: {} us", began.elapsed().as_micros() as u64 / TIMES);
+}
+
+/// Steps of a live flow, one call after the other, in microseconds: the middle one, and the one in a hundred.
+async fn live(plugins: &PluginHost, version: Version) -> (u64, u64) {
+    const RUNS: u64 = 20;
+    /// Below the burst of calls that a flow may make without being slowed down.
+    const CALLS: u64 = 150;
+    let mut took = Vec::new();
+    for run in 0..RUNS {
+        let (sender, mut messages) = mpsc::channel(4);
+        let Opened { channel, origin, contact, at, .. } = opened(id(0));
+        let dialled = Address { number: Some(CALLS.to_string()), ..Address::default() };
+        let run = RunId(100 + run);
+        let begin = FlowStart { contact, run, channel, origin, dialled, seed: 7, at, past: [].into(), ask_anew: false };
+        let handle = plugins.start_flow(version, begin, sender);
+        let (mut entry, mut replied) = (0, Instant::now());
+        while let Some(message) = messages.recv().await {
+            match message {
+                FlowMessage::Call { .. } => {
+                    if entry > 0 {
+                        took.push(replied.elapsed().as_micros() as u64);
+                    }
+                    replied = Instant::now();
+                    handle.reply(entry, at, Reply::Attribute(None));
+                    entry += 1;
+                }
+                FlowMessage::Ended { .. } => break,
+                FlowMessage::Log { .. } | FlowMessage::Rehearsed { .. } => {}
+            }
+        }
+    }
+    took.sort_unstable();
+    (took[took.len() / 2], took[took.len() * 99 / 100])
+}
+
+async fn beside(comparer: &Comparer, contacts: u64, live_version: Version, version: Version) {
+    let (p50, p99) = live(&comparer.plugins, live_version).await;
+    println!("a live flow's step, alone: p50 {p50} us, p99 {p99} us");
+    let scope = Scope { filter: RecordFilter::default(), limit: contacts, deployment: deployment(), version };
+    let tally = Mutex::new(Tally::default());
+    tokio::select! {
+        done = survey(comparer, &scope, &tally) => panic!("the back-test is over before anything is measured: {done:?}"),
+        (p50, p99) = live(&comparer.plugins, live_version) => {
+            println!("a live flow's step, beside a back-test: p50 {p50} us, p99 {p99} us");
+        }
+    }
 }
 
 async fn test(comparer: &Comparer, contacts: u64, name: &str, version: Version) {

@@ -4,6 +4,7 @@ use crate::plugin::Packed;
 use crate::remote::text;
 use anyhow::{Result, bail};
 use clap::Args;
+use cordboard::comparing::Kept;
 use cordboard_client::Client;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -59,6 +60,21 @@ impl CandidateArguments {
             values.insert(name.to_owned(), value.into());
         }
         Ok(values)
+    }
+
+    /// The candidate, to go through a kept contact in this process.
+    pub(crate) fn kept(&self) -> Result<Kept> {
+        let Some(path) = &self.plugin else {
+            bail!(
+                "only its host knows the version\nnext: --plugin FOLDER|WASM, or name the contact instead of the file"
+            );
+        };
+        let Packed { component, manifest, .. } = Packed::read(path, self.manifest.as_deref(), None)?;
+        let manifest = manifest.map(String::from_utf8).transpose()?;
+        let values = self.values()?.into_iter();
+        let config = values.filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
+        let deployment = self.deployment.as_deref().map(str::parse).transpose()?;
+        Ok(Kept { component, manifest, config, deployment })
     }
 
     /// The candidate as the API takes it, uploaded if it is a file, and what it is called. An empty object if none is named.

@@ -20,6 +20,7 @@ mod steps;
 mod words;
 
 pub(crate) use compare::CandidateBody;
+pub use compare::comparison_json;
 pub(crate) use words::flow_end;
 
 /// A contact's journal.

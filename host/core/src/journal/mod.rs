@@ -151,6 +151,17 @@ pub enum Entry {
 }
 
 impl Entry {
+    fn frames_in(&self, entry: u64, frames: &mut Vec<Frame>) {
+        match self.clone() {
+            Self::External { at, act } => frames.push(Frame::External { entry, at, act }),
+            Self::Call { at, request, outcome } => {
+                frames.push(Frame::Call { entry, at, request });
+                let outcome = outcome.map(|(at, reply, callee)| Frame::Outcome { entry, at, reply, callee });
+                frames.extend(outcome);
+            }
+        }
+    }
+
     /// When it was made.
     pub const fn at(&self) -> Timestamp {
         match self {
@@ -172,6 +183,13 @@ pub struct Segment {
     pub deployment: DeploymentName,
     /// The contact's seed.
     pub seed: u64,
+}
+
+impl Segment {
+    fn frame(&self) -> Frame {
+        let Self { from, at, version, deployment, seed } = self.clone();
+        Frame::Segment { from, at, version, deployment, seed }
+    }
 }
 
 /// A whole journal, as read back or as kept of a running contact.
@@ -274,6 +292,27 @@ impl Journal {
     pub fn total_entries(&self) -> u64 {
         let earlier: usize = self.earlier.iter().map(|journal| journal.entries.len()).sum();
         (earlier + self.entries.len()) as u64
+    }
+
+    /// Frames that make this journal again. Where a question was asked anew they have what was asked last.
+    pub fn frames(&self) -> Vec<Frame> {
+        let mut frames: Vec<Frame> = self.opened.iter().cloned().map(Frame::Opened).collect();
+        for part in self.earlier.iter().chain([self]) {
+            let mut segments = part.segments.iter().peekable();
+            for (number, entry) in (0..).zip(&part.entries) {
+                while let Some(segment) = segments.next_if(|segment| segment.from <= number) {
+                    frames.push(segment.frame());
+                }
+                entry.frames_in(number, &mut frames);
+            }
+            frames.extend(segments.map(Segment::frame));
+            let entries = part.entries.len() as u64;
+            frames.extend(part.closed.as_ref().map(|(at, reason)| match reason.as_str() {
+                CONTINUED => Frame::Continued { at: *at, entries },
+                _ => Frame::Closed { at: *at, entries, reason: reason.clone() },
+            }));
+        }
+        frames
     }
 
     /// Reads a journal back from its frames as stored, in order.

@@ -75,6 +75,17 @@ fn an_open_question_may_be_asked_anew() {
     assert!(matches!(&journal.entries[0], Entry::Call { request, outcome: None, .. } if *request == question("b")));
 }
 
+#[test]
+fn frames_of_several_flows_make_the_journal_again() {
+    let earlier =
+        [opened(), segment(0, 1), ring(0), outcome(0, Reply::Done), external(1, External::HungUp), continued(2)];
+    let latest = [segment(0, 2), ring(0), segment(1, 3), outcome(0, Reply::Done), ring(1), closed(2)];
+    let whole = journal(earlier.into_iter().chain(latest)).unwrap();
+    assert_eq!((whole.earlier.len(), whole.segments.len()), (1, 2));
+    assert_eq!(journal(whole.frames()), Ok(whole.clone()));
+    assert_eq!(Journal::default().frames(), []);
+}
+
 fn ring(entry: u64) -> Frame {
     call(entry, Request::Ring)
 }

@@ -3,7 +3,7 @@
 use crate::apply::{call, external, opened, outcome, segment};
 use crate::frames::frame;
 use cordboard_core::flow::{Reply, Request};
-use cordboard_core::journal::{External, Frame, encode};
+use cordboard_core::journal::{External, Frame, Journal, encode};
 use proptest::prelude::*;
 use std::path::Path;
 
@@ -80,6 +80,16 @@ proptest! {
             bytes[at] ^= by;
         }
         let _taken = replay::journal(&bytes);
+    }
+
+    #[test]
+    fn a_journal_makes_frames_that_make_it_again(frames in script()) {
+        // As far as it is consistent.
+        let mut journal = Journal::default();
+        for frame in frames {
+            let _refused = journal.apply(frame);
+        }
+        prop_assert_eq!(crate::apply::journal(journal.frames()), Ok(journal));
     }
 
     #[test]

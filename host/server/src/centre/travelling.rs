@@ -2,23 +2,10 @@
 
 use super::HostCentre;
 use super::candidates::{Made, compare_refused};
-use crate::comparing::{flows, start};
-use cordboard_admin::{Candidate, Comparison, Refusal, RunAgain, Went};
+use crate::comparing::{Stretch, by_deployment, flows, run_again};
+use cordboard_admin::{Candidate, Comparison, Refusal, RunAgain};
 use cordboard_core::ids::{ContactId, DeploymentName};
-use cordboard_core::journal::{Journal, Opened, Segment};
-use cordboard_core::replay::{self, Verdict};
-use cordboard_plugin::Rehearsed;
-use std::sync::Arc;
-
-/// A flow of a contact, as far as it is gone through.
-struct Stretch<'j> {
-    number: u32,
-    opened: &'j Opened,
-    flow: &'j Journal,
-    segment: &'j Segment,
-    /// Entries from its beginning.
-    entries: usize,
-}
+use cordboard_core::journal::{Journal, Opened};
 
 impl HostCentre {
     pub(super) async fn compare(&self, id: ContactId, candidate: Option<Candidate>) -> Result<Comparison, Refusal> {
@@ -50,7 +37,7 @@ impl HostCentre {
                 let stretch = Stretch { number, opened, flow, segment, entries };
                 runs.push(match self.made_before(segment.version).await {
                     Ok(made) => self.run_again(&stretch, &made).await?,
-                    Err(Refusal::NotNow(why)) => again(&stretch, segment.version, Err(why)),
+                    Err(Refusal::NotNow(why)) => stretch.again(segment.version, Err(why)),
                     Err(other) => return Err(other),
                 });
             }
@@ -68,17 +55,12 @@ impl HostCentre {
         deployment: &DeploymentName,
     ) -> Result<Comparison, Refusal> {
         let made = self.made(candidate).await?;
-        let mut runs = Vec::new();
-        for (number, flow) in flows(journal) {
-            let Some(segment) = flow.segments.last().filter(|last| last.deployment == *deployment) else { continue };
-            let stretch = Stretch { number, opened, flow, segment, entries: flow.entries.len() };
-            let run = self.run_again(&stretch, &made).await?;
-            let agreed = matches!(&run.went, Ok(Went { verdict: Verdict::Agreed { .. }, .. }));
-            runs.push(run);
-            if !agreed {
-                break;
-            }
-        }
+        let loader = self.loader();
+        let hold = loader.load(&made).await?;
+        let runs = by_deployment(&self.parts.plugins, journal, opened, made.version, deployment).await;
+        drop(hold);
+        loader.unload_if_unneeded(made.version).await;
+        let runs = runs.map_err(compare_refused)?;
         if runs.is_empty() {
             let all = flows(journal).filter_map(|(_, flow)| flow.segments.last()).map(|last| last.deployment.as_str());
             let ran: Vec<&str> = all.collect();
@@ -91,25 +73,9 @@ impl HostCentre {
     async fn run_again(&self, stretch: &Stretch<'_>, made: &Made) -> Result<RunAgain, Refusal> {
         let loader = self.loader();
         let hold = loader.load(made).await?;
-        let start = start(stretch.opened, stretch.flow, stretch.segment, stretch.entries);
-        let past = Arc::clone(&start.past);
-        let rehearsed = loader.comparer.rehearse(made.version, start, true).await;
+        let run = run_again(&self.parts.plugins, stretch, made.version).await;
         drop(hold);
         loader.unload_if_unneeded(made.version).await;
-        let Some(Rehearsed { result, reached, substituted, seen }) = rehearsed.map_err(compare_refused)? else {
-            return Ok(again(stretch, made.version, Err("it took too long".into())));
-        };
-        let verdict = replay::verdict(&past, result, reached, seen.unlike.as_ref());
-        Ok(again(stretch, made.version, Ok(Went { reached, substituted, verdict, seen })))
-    }
-}
-
-fn again(stretch: &Stretch<'_>, version: cordboard_core::ids::Version, went: Result<Went, String>) -> RunAgain {
-    RunAgain {
-        flow: stretch.number,
-        deployment: stretch.segment.deployment.clone(),
-        version,
-        entries: stretch.entries as u64,
-        went,
+        run.map_err(compare_refused)
     }
 }

@@ -123,7 +123,7 @@ impl Deployed {
     }
 
     /// Checks what doesn't need the plugin host.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
         let invalid = |code, detail: String| Err(Refusal::Invalid { code, detail });
         let config = &self.spec.config;
         if config.len() > MAX_CONFIG {

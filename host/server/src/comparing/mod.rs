@@ -3,10 +3,14 @@
 //! A comparison is of one contact with one version that is loaded, and needs nothing but the store and the plugin host. It
 //! runs on the unhurried threads but for the reading, which is the store's readers'.
 
+mod kept;
 mod reading;
 mod survey;
+mod watched;
 
+pub use kept::{Kept, KeptError};
 pub use survey::{Scope, Stopped, survey};
+pub(crate) use watched::{Stretch, by_deployment, run_again};
 
 use cordboard_core::backtest::{Compared, Skip};
 use cordboard_core::ids::{ContactId, DeploymentName, RunId, TenantId, Version};
@@ -107,7 +111,7 @@ impl Comparer {
     async fn rehearsed(&self, flow: u32, version: Version, start: FlowStart) -> Result<Compared, CompareError> {
         let past = Arc::clone(&start.past);
         let entries = past.len() as u64;
-        let Some(rehearsed) = self.rehearse(version, start, false).await? else {
+        let Some(rehearsed) = rehearse(&self.plugins, version, start, false).await? else {
             let (kind, detail) = ("deadline", "it took too long".into());
             let verdict = Verdict::Failed { entry: 0, kind, detail, after: None, as_before: false };
             return Ok(Compared { flow, entries, reached: 0, substituted: 0, verdict });
@@ -117,29 +121,28 @@ impl Comparer {
         Ok(Compared { flow, entries, reached, substituted, verdict })
     }
 
-    /// Lets a loaded version go through a past. None if it took too long.
-    ///
-    /// # Errors
-    /// The host is stopping.
-    pub async fn rehearse(
-        &self,
-        version: Version,
-        start: FlowStart,
-        closely: bool,
-    ) -> Result<Option<Rehearsed>, CompareError> {
-        let rehearsal = self.plugins.rehearse_alone(version, start, closely);
-        match tokio::time::timeout(REHEARSED_WITHIN, rehearsal).await {
-            Ok(Some(rehearsed)) => Ok(Some(rehearsed)),
-            Ok(None) => Err(CompareError::Stopping),
-            Err(_) => Ok(None),
-        }
-    }
-
     /// The record of a contact that has ended.
     ///
     /// # Errors
     /// The store fails.
     pub async fn record(&self, contact: ContactId) -> Result<Option<ContactRecord>, CompareError> {
         self.rooms.records.get(&self.tenant, contact).await.map_err(CompareError::Store)
+    }
+}
+
+/// Lets a loaded version go through a past. None if it took too long.
+///
+/// # Errors
+/// The host is stopping.
+pub async fn rehearse(
+    plugins: &PluginHost,
+    version: Version,
+    start: FlowStart,
+    closely: bool,
+) -> Result<Option<Rehearsed>, CompareError> {
+    match tokio::time::timeout(REHEARSED_WITHIN, plugins.rehearse_alone(version, start, closely)).await {
+        Ok(Some(rehearsed)) => Ok(Some(rehearsed)),
+        Ok(None) => Err(CompareError::Stopping),
+        Err(_) => Ok(None),
     }
 }

@@ -5,8 +5,10 @@ mod stepper;
 
 use super::meant;
 use crate::candidate::CandidateArguments;
-use crate::remote::{HostArguments, text};
+use crate::remote::{HostArguments, list, text};
 use anyhow::{Context as _, Result, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use cordboard_client::{Client, encoded};
 use serde_json::{Value, json};
@@ -53,12 +55,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     let kept = Path::new(&arguments.id);
     let told = if kept.is_file() {
-        ensure!(
-            !arguments.candidate.named(),
-            "{} is a kept contact, and a version goes through contacts on their host\nnext: name the contact instead",
-            kept.display()
-        );
-        read(kept)?
+        let mut told = read(kept)?;
+        if arguments.candidate.named() {
+            told.comparison = compare_here(&told.steps, &arguments.candidate)?;
+        }
+        told
     } else {
         ask(&arguments.host.client()?, arguments)?
     };
@@ -83,10 +84,21 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 fn ask(client: &Client, arguments: &Arguments) -> Result<Told> {
     let path = format!("/v1/contacts/{}", encoded(&meant(client, &arguments.id)?));
     // Before anything is uploaded: a contact that is gone needs no candidate.
-    let steps = client.get(&format!("{path}/steps"))?.value;
+    let frames = if arguments.save.is_some() { "?frames=true" } else { "" };
+    let steps = client.get(&format!("{path}/steps{frames}"))?.value;
     let (body, _) = arguments.candidate.body(client)?;
     let comparison = client.post_json(&format!("{path}/compare"), &body)?.value;
     Ok(Told { steps, comparison })
+}
+
+/// Lets a plugin go through a kept contact in this process.
+fn compare_here(steps: &Value, candidate: &CandidateArguments) -> Result<Value> {
+    let kept = candidate.kept()?;
+    let frames = list(steps, "/frames").iter().map(|frame| STANDARD.decode(frame.as_str().unwrap_or_default()));
+    let frames: Vec<Vec<u8>> = frames.collect::<Result<_, _>>().context("its journal is not in base64")?;
+    ensure!(!frames.is_empty(), "no journal was kept with it\nnext: keep it again with --save");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(cordboard_admin::comparison_json(runtime.block_on(kept.compare(&frames))?))
 }
 
 fn read(file: &Path) -> Result<Told> {

@@ -30,8 +30,8 @@ pub(crate) struct Arguments {
 
 /// A plugin as it is uploaded.
 pub(crate) struct Packed {
-    pub(super) component: Vec<u8>,
-    pub(super) manifest: Option<Vec<u8>>,
+    pub(crate) component: Vec<u8>,
+    pub(crate) manifest: Option<Vec<u8>>,
     pub(super) signature: Option<Vec<u8>>,
     /// What it is called where there is no manifest.
     pub(super) name: Option<String>,

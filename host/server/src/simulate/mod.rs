@@ -91,6 +91,11 @@ struct Conversation {
 /// The longest component that is read.
 const MAX_COMPONENT_BYTES: u64 = 256 << 20;
 
+/// A plugin host of this process, which keeps what it compiles as simulations do.
+pub(crate) fn plugin_host() -> Result<cordboard_plugin::PluginHost> {
+    host::start(None, 1)
+}
+
 /// Plays the scripts. True if all expectations held.
 ///
 /// # Errors

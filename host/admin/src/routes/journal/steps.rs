@@ -2,22 +2,24 @@
 
 use super::{Closed, Entry, Opened, Outcome, Segment, parts};
 use crate::app::App;
-use crate::extract::Named;
+use crate::extract::{Named, Query, parameter};
 use crate::json::Time;
 use crate::problem::{Details, Problem};
 use crate::routes::notes::{FailedRun, LogLine};
 use axum::Json;
 use axum::extract::State;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use cordboard_core::flow::{Reply, Request};
 use cordboard_core::ids::ContactId;
 use cordboard_core::journal::{self, External};
 use cordboard_core::note::{Note, NoteKind};
 use cordboard_core::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::iter::Peekable;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -31,6 +33,9 @@ struct Steps {
     opened: Option<Opened>,
     /// Its flows in their order: more than one where a flow went on as another, or stepped down to the safe flow.
     flows: Vec<Flow>,
+    /// The journal's frames in their binary form, each in base64, if they were asked for with `frames=true`: for programs that
+    /// go through the contact themselves. Empty otherwise.
+    frames: Vec<String>,
     /// Lines of log that were not kept. Known once the contact has ended.
     lines_dropped: u32,
 }
@@ -89,7 +94,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 
 /// A contact step by step, in progress or ended: what its flows called and were told, logged, and knew.
 #[utoipa::path(
-    get, path = "/v1/contacts/{id}/steps", tag = "contacts", params(("id" = String, Path)),
+    get, path = "/v1/contacts/{id}/steps", tag = "contacts", params(("id" = String, Path), Wanted),
     responses(
         (status = 200, body = Steps),
         (status = 409, description = "It can't be read: `damaged-journal`, `newer-journal`, `lost-key`; or no flow ran: `not-now`.",
@@ -98,10 +103,28 @@ pub(super) fn router() -> OpenApiRouter<App> {
             content_type = "application/problem+json"),
     ),
 )]
-async fn get_steps(State(app): State<App>, Named(id): Named<ContactId>) -> Result<Json<Steps>, Problem> {
+async fn get_steps(
+    State(app): State<App>,
+    Named(id): Named<ContactId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Steps>, Problem> {
+    let with_frames = parameter("frames", wanted.frames)?.unwrap_or(false);
     let journal = app.ask(app.centre.journal(id)).await?;
     let notes = app.ask(app.centre.notes(id)).await?;
-    steps(id, journal, notes).map(Json)
+    let frames = if with_frames { journal.frames() } else { Vec::new() };
+    let frames = frames.iter().filter_map(|frame| journal::encode(frame).ok()).map(|bytes| STANDARD.encode(bytes));
+    let frames = frames.collect();
+    Ok(Json(Steps { frames, ..steps(id, journal, notes)? }))
+}
+
+/// What is wanted beside the steps.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// The journal's frames as well.
+    #[param(value_type = Option<bool>)]
+    frames: Option<String>,
 }
 
 /// Lines and failures, by their time.
@@ -157,7 +180,13 @@ fn steps(id: ContactId, mut journal: journal::Journal, notes: Vec<Note>) -> Resu
         let steps = entries.into_iter().zip(made).map(|(entry, made)| made.with(entry, opened.at)).collect();
         flows.push(Flow { flow: number, segments, steps, logs, failures: failed, closed });
     }
-    Ok(Steps { contact: id.to_string(), opened: Some(opened.into()), flows, lines_dropped: dropped })
+    Ok(Steps {
+        contact: id.to_string(),
+        opened: Some(opened.into()),
+        flows,
+        frames: Vec::new(),
+        lines_dropped: dropped,
+    })
 }
 
 /// A step without its entry.
