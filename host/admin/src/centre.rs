@@ -1,6 +1,7 @@
 //! What the API asks of the host. The server implements it; the handlers only extract, ask and convert.
 
 use crate::comparing::{Backtest, BacktestSpec, Candidate, Comparison};
+use crate::history::{History, Order};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cordboard_core::agent::WantedState;
@@ -39,7 +40,7 @@ pub enum Refusal {
         detail: String,
     },
     /// Somebody else changed it first, or it isn't as expected.
-    #[error("{what} `{name}` has changed: its revision is {}", found.map_or("none".to_owned(), |r| r.to_string()))]
+    #[error("{what} `{name}` has changed: its revision is {}{meanwhile}", found.map_or("none".to_owned(), |r| r.to_string()))]
     Conflict {
         /// E.g. `queue`.
         what: &'static str,
@@ -47,6 +48,8 @@ pub enum Refusal {
         name: String,
         /// Its revision now.
         found: Option<u64>,
+        /// Who did what meanwhile, where that is known: `; ann deployed …`.
+        meanwhile: String,
     },
     /// Something else needs it.
     #[error("{what} `{name}` is in use: {by}")]
@@ -57,6 +60,14 @@ pub enum Refusal {
         name: String,
         /// By what.
         by: String,
+    },
+    /// There is nothing to go back to.
+    #[error("{detail}")]
+    NoState {
+        /// `no-predecessor`, `no-step`, `no-state`, `state-gone`.
+        code: &'static str,
+        /// In words for whoever sent it.
+        detail: String,
     },
     /// The state doesn't allow it, e.g. ending a contact that has ended.
     #[error("{0}")]
@@ -363,12 +374,24 @@ pub trait Centre: Send + Sync + 'static {
         &self,
         name: DeploymentName,
         spec: DeploymentSpec,
-        expected: Expected,
+        order: Order,
     ) -> Result<Revised<Deployment>, Refusal>;
-    /// Lets what served before serve again; `NotNow` if nothing did.
-    async fn roll_back(&self, name: &DeploymentName, expected: Expected) -> Result<Revised<Deployment>, Refusal>;
+    /// Lets what served before serve again, or what the deployment was since step `to`; `NoState` if there is no such thing.
+    async fn roll_back(
+        &self,
+        name: &DeploymentName,
+        to: Option<u64>,
+        order: Order,
+    ) -> Result<Revised<Deployment>, Refusal>;
     /// Removes a deployment that nothing names. Its contacts go on.
-    async fn delete_deployment(&self, name: &DeploymentName, expected: Expected) -> Result<(), Refusal>;
+    async fn delete_deployment(&self, name: &DeploymentName, order: Order) -> Result<(), Refusal>;
+    /// What was done with a deployment, newest first, below `before`; also if it is removed.
+    async fn deployment_history(
+        &self,
+        name: &DeploymentName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<History, Refusal>;
 
     /// All entry points, by name.
     async fn entry_points(&self) -> Result<Vec<Revised<EntryPoint>>, Refusal>;

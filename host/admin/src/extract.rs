@@ -38,6 +38,23 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// The same where an empty body is as good as an empty object.
+pub(crate) struct JsonOrNothing<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default, S: Sync> FromRequest<S> for JsonOrNothing<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let headers = request.headers().clone();
+        let bytes = read(request.into_body(), "the body", MAX_JSON_BYTES, JSON_WITHIN).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        media_type(&headers, &["application/json"])?;
+        parse(&bytes).map(Self)
+    }
+}
+
 /// A body of bytes, of one of these types.
 pub(crate) async fn upload(request: Request, types: &[&str], what: &str, limit: u64) -> Result<Bytes, Problem> {
     media_type(request.headers(), types)?;

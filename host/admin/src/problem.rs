@@ -93,6 +93,7 @@ impl From<Refusal> for Problem {
             Refusal::Invalid { code, .. } => (StatusCode::UNPROCESSABLE_ENTITY, code),
             Refusal::Conflict { .. } => (StatusCode::PRECONDITION_FAILED, "precondition-failed"),
             Refusal::InUse { .. } => (StatusCode::CONFLICT, "in-use"),
+            Refusal::NoState { code, .. } => (StatusCode::CONFLICT, code),
             Refusal::NotNow(_) => (StatusCode::CONFLICT, "not-now"),
             Refusal::Erased(_) => (StatusCode::GONE, "erased"),
             Refusal::Unreadable { code, .. } => (StatusCode::CONFLICT, code),

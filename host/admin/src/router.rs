@@ -17,7 +17,8 @@ use utoipa_axum::router::OpenApiRouter;
 const ABOUT: &str = "Sets up and watches a Cordboard host.\n\nEvery document has a revision, told as `ETag`. `If-Match: \
                      \"N\"` makes a change only if the document still has revision N, `If-None-Match: *` only if \
                      there is none; otherwise the answer is 412. A change is durable when it is answered, and holds \
-                     for the next contact. Members that are not known are refused. Every answer that isn't success \
+                     for the next contact. Who changes a deployment names itself in `Cordboard-Operator` (1 to 64 visible \
+                     ASCII characters, not `cordboard`). Members that are not known are refused. Every answer that isn't success \
                      is problem details (RFC 9457) with a stable `code`.";
 
 /// All routes, still without what surrounds them.
@@ -26,6 +27,7 @@ fn all() -> OpenApiRouter<App> {
         .merge(routes::plugins::router())
         .merge(routes::grants::router())
         .merge(routes::deployments::router())
+        .merge(routes::history::router())
         .merge(routes::entry_points::router())
         .merge(routes::queues::router())
         .merge(routes::agents::router())

@@ -2,6 +2,7 @@
 
 use crate::agent::AgentState;
 use crate::flow::{Address, FlowEnd};
+use crate::history::Step;
 use crate::ids::{AgentId, ContactId, DecisionId, DeploymentName, EntryPointName, QueueName, Version};
 use crate::note::LogLevel;
 use crate::record::{EndReason, OfferResult};
@@ -246,6 +247,8 @@ pub enum What {
         /// Contacts that go on with the one before.
         still_running: u32,
     },
+    /// Somebody did something with a deployment; it is kept.
+    Stepped(Box<Step>),
     /// The last contact of a version that no deployment serves is gone. It may stay loaded, to step in for the one that
     /// serves.
     VersionIdle {
@@ -320,6 +323,8 @@ impl What {
                 }
             }
             What::Ended { reason, .. } => reason.forget_text(),
+            // In an operator's words.
+            What::Stepped(step) => step.why = None,
             What::Answered
             | What::LookedUp { .. }
             | What::Queued { .. }

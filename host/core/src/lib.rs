@@ -13,6 +13,7 @@ pub mod config;
 pub mod decision;
 pub mod event;
 pub mod flow;
+pub mod history;
 pub mod ids;
 pub mod journal;
 pub mod limits;

@@ -4,6 +4,7 @@
 use crate::metrics::Counting;
 use cordboard_admin::Feed;
 use cordboard_core::event::{Event, What};
+use cordboard_core::history::{Operator, StepKind};
 use cordboard_core::ids::ContactId;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use std::collections::{BTreeMap, VecDeque};
@@ -169,6 +170,9 @@ fn log(number: u64, event: &Event) {
             warn!(number = dialled.number, "an emergency call was refused: no emergency route is set up");
         }
         What::ScreenPop { agent, queue, .. } => info!(contact, %agent, %queue, "contact.screen-pop"),
+        What::Stepped(step) if step.by == Operator::host() && step.kind == StepKind::CanaryRolledBack => {
+            warn!("{}", line(number, &event.without_personal()));
+        }
         What::Erased => info!(contact, "contact.erased, by order of the admin API"),
         What::Pressed { .. } | What::Logged { .. } => {}
         _ => info!(contact, "{}", line(number, &event.without_personal())),

@@ -138,6 +138,10 @@ impl Counting {
             }
             What::StoreHealth { healthy, .. } => gauge!("cordboard_store_healthy").set(u8::from(*healthy)),
             What::Deployed { .. } => counter!("cordboard_deployments_total").increment(1),
+            What::Stepped(step) => {
+                let (deployment, kind) = (step.deployment.to_string(), step.kind.name());
+                counter!("cordboard_deployment_steps_total", "deployment" => deployment, "kind" => kind).increment(1);
+            }
             What::Logged { level, .. } => {
                 counter!("cordboard_log_lines_total", "level" => level.name()).increment(1);
             }

@@ -78,6 +78,17 @@ pub enum If {
     Revision(Revision),
 }
 
+impl If {
+    /// Whether what was found is that.
+    pub(crate) fn holds(self, found: Option<u64>) -> bool {
+        match self {
+            If::Always => true,
+            If::Absent => found.is_none(),
+            If::Revision(revision) => found == Some(revision.0),
+        }
+    }
+}
+
 /// Which writing of a document. Only equality means something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Revision(pub u64);
@@ -118,6 +129,38 @@ fn full_name(kind: DocumentKind, name: &str) -> Result<Vec<u8>, StoreError> {
     Ok([kind.code().as_bytes(), b"\0", name.as_bytes()].concat())
 }
 
+/// Under which a document's first part is.
+pub(crate) fn key(tenant: &TenantId, kind: DocumentKind, name: &str) -> Result<Key, StoreError> {
+    Key::new(tenant, Table::Config, &full_name(kind, name)?)
+}
+
+/// Adds a document to a batch. `old`: what its first part held before.
+pub(crate) fn put_in(
+    batch: &mut Batch,
+    tenant: &TenantId,
+    kind: DocumentKind,
+    name: &str,
+    body: &[u8],
+    old: Option<&[u8]>,
+) -> Result<(), StoreError> {
+    if body.len() > MAX_DOCUMENT_BYTES {
+        let (got, limit) = (body.len() as u64, MAX_DOCUMENT_BYTES as u64);
+        return Err(StoreError::TooLarge { what: "a document", got, limit });
+    }
+    chunks::put(batch, tenant, Table::Config, &full_name(kind, name)?, body, old)
+}
+
+/// Adds a document's end to a batch.
+pub(crate) fn delete_in(
+    batch: &mut Batch,
+    tenant: &TenantId,
+    kind: DocumentKind,
+    name: &str,
+    old: &[u8],
+) -> Result<(), StoreError> {
+    chunks::delete(batch, tenant, Table::Config, &full_name(kind, name)?, old)
+}
+
 impl Documents {
     /// Over this store.
     pub fn new(store: Store) -> Self {
@@ -140,14 +183,9 @@ impl Documents {
         body: &[u8],
         expected: If,
     ) -> Result<Revision, StoreError> {
-        if body.len() > MAX_DOCUMENT_BYTES {
-            let (got, limit) = (body.len() as u64, MAX_DOCUMENT_BYTES as u64);
-            return Err(StoreError::TooLarge { what: "a document", got, limit });
-        }
         let full = full_name(kind, name)?;
-        let change = |batch: &mut Batch, old: Option<&[u8]>| {
-            chunks::put(batch, tenant, Table::Config, &full, body, old).map(|()| true)
-        };
+        let change =
+            |batch: &mut Batch, old: Option<&[u8]>| put_in(batch, tenant, kind, name, body, old).map(|()| true);
         let seq = self.change(tenant, &full, expected, change).await?;
         seq.map(|seq| Revision(seq.0)).ok_or(StoreError::Closed)
     }
@@ -162,7 +200,7 @@ impl Documents {
     ) -> Result<bool, StoreError> {
         let full = full_name(kind, name)?;
         let change = |batch: &mut Batch, old: Option<&[u8]>| match old {
-            Some(old) => chunks::delete(batch, tenant, Table::Config, &full, old).map(|()| true),
+            Some(old) => delete_in(batch, tenant, kind, name, old).map(|()| true),
             None => Ok(false),
         };
         self.change(tenant, &full, expected, change).await.map(|seq| seq.is_some())
@@ -180,12 +218,7 @@ impl Documents {
         loop {
             let head = self.0.get(&key).await?;
             let found = head.as_ref().map(|head| head.version);
-            let as_expected = match expected {
-                If::Always => true,
-                If::Absent => found.is_none(),
-                If::Revision(revision) => found == Some(revision.0),
-            };
-            if !as_expected {
+            if !expected.holds(found) {
                 return Err(StoreError::Conflict { key, found });
             }
             let mut batch = Batch::new();

@@ -36,10 +36,12 @@ pub enum Table {
     ContactKey = 11,
     /// What contacts' flows left behind for their authors.
     Note = 12,
+    /// Steps of deployments.
+    Step = 13,
 }
 
 /// Every table, in the order of their numbers.
-pub const TABLES: [Table; 12] = [
+pub const TABLES: [Table; 13] = [
     Table::Config,
     Table::Journal,
     Table::OpenJournal,
@@ -52,6 +54,7 @@ pub const TABLES: [Table; 12] = [
     Table::Value,
     Table::ContactKey,
     Table::Note,
+    Table::Step,
 ];
 
 /// A key as it is on disk: tenant, 0, table, name. The tenant's characters don't include 0, so that no tenant's keys

@@ -12,6 +12,7 @@
 //! | [`Journals`] | frames of contacts, written once |
 //! | [`Records`] | what remains of each contact, exactly once, found over indexes |
 //! | [`Decisions`] | who was given to whom and why, without repeating what decisions have in common |
+//! | [`Histories`] | what was done with each deployment, and what it was then |
 //! | [`Notes`] | what contacts' flows left behind for their authors |
 //! | [`Blobs`] | files by digest: components, prompts, recordings |
 //!
@@ -36,6 +37,7 @@ pub mod documents;
 pub mod error;
 pub mod handle;
 pub mod health;
+pub mod history;
 pub mod interrupted;
 pub mod journals;
 pub mod key;
@@ -56,6 +58,7 @@ pub use documents::{Document, DocumentKind, Documents, If, Revision};
 pub use error::StoreError;
 pub use handle::Store;
 pub use health::{Faults, StoreHealth, StoreInfo};
+pub use history::{Histories, HistoryPage};
 pub use interrupted::Interrupted;
 pub use journals::{JournalPage, Journals};
 pub use key::{Direction, Key, Scan, Table};

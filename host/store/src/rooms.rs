@@ -8,6 +8,7 @@ use crate::decisions::{Decisions, Fresh};
 use crate::documents::Documents;
 use crate::error::StoreError;
 use crate::handle::Store;
+use crate::history::Histories;
 use crate::journals::{self, Journals};
 use crate::key::{Key, Table};
 use crate::notes::{self, Notes};
@@ -29,6 +30,8 @@ const TRIES: usize = 8;
 pub struct Rooms {
     /// What operators set up.
     pub documents: Documents,
+    /// What was done with deployments.
+    pub histories: Histories,
     /// What flows were told and did.
     pub journals: Journals,
     /// What remains of contacts.
@@ -139,6 +142,7 @@ impl Rooms {
     pub fn new(store: Store, keys: ContactKeys, blobs: Blobs) -> Self {
         Self {
             documents: Documents::new(store.clone()),
+            histories: Histories::new(store.clone()),
             journals: Journals::new(store.clone(), keys.clone()),
             records: Records::new(store.clone(), keys.clone()),
             notes: Notes::new(store.clone(), keys.clone()),

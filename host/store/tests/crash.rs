@@ -6,8 +6,11 @@
 mod common;
 
 use common::{options, record, runtime, tenant};
-use cordboard_core::ids::ContactId;
-use cordboard_store::{Blobs, ContactKeys, Item, Rooms, SledStore, Store, StoreError, StoreHealth};
+use cordboard_core::history::{Operator, StepKind};
+use cordboard_core::ids::{ContactId, DeploymentName, Digest};
+use cordboard_core::time::Timestamp;
+use cordboard_store::history::{Change, NewStep, State};
+use cordboard_store::{Blobs, ContactKeys, DocumentKind, If, Item, Rooms, SledStore, Store, StoreError, StoreHealth};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -62,9 +65,35 @@ fn the_child_writes_until_it_is_killed() {
             items.insert(3, Item::Frame { contact: ended.id, number: 0, bytes: b"only" });
             items.push(Item::Record(&ended));
             assert!(rooms.write(&acme, &items).await.unwrap().refused.is_empty());
+            deployed(&rooms, step).await;
             println!("\nacknowledged {step}");
         }
     });
+}
+
+fn front() -> DeploymentName {
+    DeploymentName::new("front").unwrap()
+}
+
+/// A deployment's document that says which step it is.
+async fn deployed(rooms: &Rooms, step: u64) {
+    let body = step.to_be_bytes().repeat(3_000);
+    let state = State { version: Digest([0; 32]), document: body.clone() };
+    let (by, kind) = (Operator::host(), StepKind::Deployed);
+    let (why, from, to, figures) = (None, None, None, None);
+    let new = NewStep { at: Timestamp(step), by, kind, why, from, to, figures, state: Some(state) };
+    rooms.histories.change(&tenant("acme"), &front(), Change::Put(&body), If::Always, &[new]).await.unwrap();
+}
+
+/// The latest step has the document that is there, none is missing, and what was acknowledged is there.
+async fn history_is_whole(rooms: &Rooms, last: u64) {
+    let acme = tenant("acme");
+    let found = rooms.documents.get(&acme, DocumentKind::Deployment, "front").await.unwrap().unwrap();
+    let page = rooms.histories.page(&acme, &front(), None, 2).await.unwrap();
+    let latest = &page.steps[0];
+    assert_eq!(latest.state.as_ref().unwrap().document, found.body);
+    assert_eq!(latest.step.revision, Some(found.revision.0));
+    assert!(latest.step.at.0 >= last && page.altered.is_empty(), "{latest:?} of {last}");
 }
 
 /// Kills the child once it has acknowledged `enough` steps; answers the last one it could tell.
@@ -106,6 +135,7 @@ fn no_acknowledged_frame_is_lost_by_a_kill() {
                     assert_eq!(rooms.records.get(&acme, ended.id).await.unwrap(), Some(ended));
                 }
             }
+            history_is_whole(&rooms, *ends.last().unwrap()).await;
             assert_eq!(rooms.journals.unfinished(&acme, None, 1000).await.unwrap(), open_ones);
             rooms.store.close().await.unwrap();
         });

@@ -4,6 +4,7 @@ use super::data::{Chosen, Customer, Data, Failure, Field, SaidEnd};
 use crate::json::{Assigned, Time};
 use crate::routes::agents;
 use crate::routes::contacts::offer_result;
+use crate::routes::history::figures;
 use crate::routes::journal::flow_end;
 use cordboard_core::agent::AgentState;
 use cordboard_core::event::What;
@@ -86,6 +87,17 @@ impl From<&What> for Data {
                 version: version.to_string(),
                 before: text(before.as_ref()),
                 still_running,
+            },
+            What::Stepped(step) => Self::Stepped {
+                deployment: step.deployment.into(),
+                step: step.number,
+                kind: step.kind.name(),
+                by: step.by.to_string(),
+                why: step.why,
+                from: text(step.from.as_ref()),
+                to: text(step.to.as_ref()),
+                revision: step.revision,
+                figures: figures(step.figures.as_deref()),
             },
             What::VersionIdle { version } => Self::VersionIdle { version: version.to_string() },
             What::StoreHealth { healthy, reason } => Self::StoreHealth { healthy, reason },

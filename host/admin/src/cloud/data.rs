@@ -233,6 +233,28 @@ pub(crate) enum Data {
         /// Contacts that go on with the one before.
         still_running: u32,
     },
+    /// `deployment.stepped`: somebody did something with a deployment, and it is kept: see
+    /// `/v1/deployments/{name}/history`.
+    Stepped {
+        /// Which.
+        deployment: String,
+        /// The step's number.
+        step: u64,
+        /// `deployed`, `rolled-back`, `deleted`, `canary-begun`, ….
+        kind: &'static str,
+        /// By whom: as the client named itself; `cordboard` is the host itself.
+        by: String,
+        /// Why, in words.
+        why: Option<String>,
+        /// The version before.
+        from: Option<String>,
+        /// The version it is about.
+        to: Option<String>,
+        /// The document's revision since then; null: it is removed.
+        revision: Option<u64>,
+        /// What was counted at that moment; null: nothing.
+        figures: serde_json::Value,
+    },
     /// `deployment.version-idle`: the last contact of a version that no deployment serves is gone.
     VersionIdle {
         /// Which.
@@ -351,6 +373,7 @@ pub(super) const fn kind(what: &What) -> &'static str {
         What::Erased => "contact.erased",
         What::AgentChanged { .. } => "agent.changed",
         What::Deployed { .. } => "deployment.changed",
+        What::Stepped(_) => "deployment.stepped",
         What::VersionIdle { .. } => "deployment.version-idle",
         What::StoreHealth { .. } => "store.health",
         What::CapabilityRefused { .. } => "plugin.capability-refused",

@@ -3,9 +3,10 @@
 use crate::app::App;
 use crate::bounds;
 use crate::centre::{self, DeploymentSpec};
-use crate::etag::{self, Precondition};
-use crate::extract::{self, Named};
+use crate::etag;
+use crate::extract::{self, Named, Query};
 use crate::json::{Limits, WorldName};
+use crate::operator::Ordered;
 use crate::problem::{Details, Problem};
 use axum::Json;
 use axum::extract::State;
@@ -15,7 +16,7 @@ use cordboard_core::config::MigrationPolicy;
 use cordboard_core::ids::{DeploymentName, Digest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -45,12 +46,21 @@ struct DeploymentBody {
 /// What becomes of contacts in progress when another version is deployed.
 #[derive(Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-enum Migration {
+pub(crate) enum Migration {
     /// They stay with the version they began with.
     #[default]
     Pin,
     /// They go over to the new one where it agrees with their journal.
     Migrate,
+}
+
+impl From<MigrationPolicy> for Migration {
+    fn from(policy: MigrationPolicy) -> Self {
+        match policy {
+            MigrationPolicy::Pin => Self::Pin,
+            MigrationPolicy::Migrate => Self::Migrate,
+        }
+    }
 }
 
 /// What became of the contacts that were to go over to the version.
@@ -144,10 +154,7 @@ impl Deployment {
             failure: deployment.failure,
             missing_grants: deployment.missing_grants.into_iter().map(MissingGrant::from).collect(),
             contacts: deployment.contacts.into_iter().map(|(version, n)| (version.to_string(), n)).collect(),
-            migration: match spec.migration {
-                MigrationPolicy::Pin => Migration::Pin,
-                MigrationPolicy::Migrate => Migration::Migrate,
-            },
+            migration: spec.migration.into(),
             ask_anew: spec.ask_anew,
             previous: deployment.previous.map(|version| version.to_string()),
             moved: Moved {
@@ -216,70 +223,105 @@ async fn get_deployment(State(app): State<App>, Named(name): Named<DeploymentNam
     Ok(etag::answer(found.map(Deployment::new)))
 }
 
+/// Why a change is made.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Why {
+    /// Why, in words, for the history: 1 to 1,000 bytes.
+    #[param(min_length = 1, max_length = 1000)]
+    reason: Option<String>,
+}
+
+/// What to go back to, and why. An empty body is as good as `{}`.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RollbackBody {
+    /// The step since which the deployment was what it is to be again; null: the latest state with another version.
+    #[serde(default)]
+    to: Option<u64>,
+    /// Why, in words, for the history: 1 to 1,000 bytes.
+    #[serde(default)]
+    reason: Option<String>,
+}
+
 /// Lets a version serve new contacts.
 ///
 /// It is compiled and tried first; contacts in progress go on with theirs, or go over to it where it agrees with what
 /// they did so far, as `migration` says. A refusal changes nothing.
 #[utoipa::path(
     put, path = "/v1/deployments/{name}", tag = "deployments", request_body = DeploymentBody,
-    params(("name" = String, Path), ("If-Match" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header), ("If-None-Match" = Option<String>, Header),
+        ("Cordboard-Operator" = Option<String>, Header), Why),
     responses(
         (status = 200, body = Deployment, headers(("ETag" = String))),
-        (status = 412, description = "It has changed meanwhile.", body = Details,
+        (status = 412, description = "It has changed meanwhile: `detail` tells who did what.", body = Details,
             content_type = "application/problem+json"),
     ),
 )]
 async fn put_deployment(
     State(app): State<App>,
     Named(name): Named<DeploymentName>,
-    Precondition(expected): Precondition,
+    ordered: Ordered,
+    Query(query): Query<Why>,
     extract::Json(body): extract::Json<DeploymentBody>,
 ) -> Result<Response, Problem> {
     let spec = body.checked()?;
-    let put = app.compile(move |centre| async move { centre.put_deployment(name, spec, expected).await }).await?;
+    let order = ordered.because(query.reason)?;
+    let put = app.compile(move |centre| async move { centre.put_deployment(name, spec, order).await }).await?;
     Ok(etag::answer(put.map(Deployment::new)))
 }
 
-/// Lets the version that served before serve again, as it was: component, manifest, configuration and limits.
+/// Lets an earlier state serve again, as it was: component, manifest, configuration and limits.
 ///
-/// What becomes of contacts in progress stays as it is set; what served until now is what served before, from then on.
+/// Without `to` that is what served before. With it, it may be any state of the history, also of a deployment that is
+/// removed. What becomes of contacts in progress stays as it is set; what served until now is what served before, from then
+/// on. A refusal changes nothing.
 #[utoipa::path(
-    post, path = "/v1/deployments/{name}/rollback", tag = "deployments",
-    params(("name" = String, Path), ("If-Match" = Option<String>, Header)),
+    post, path = "/v1/deployments/{name}/rollback", tag = "deployments", request_body = Option<RollbackBody>,
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header),
+        ("Cordboard-Operator" = Option<String>, Header)),
     responses(
         (status = 200, body = Deployment, headers(("ETag" = String))),
-        (status = 409, description = "Nothing served before, or nothing is known of it any more: `not-now`.",
+        (status = 409, description = "There is nothing to go back to: `no-predecessor` (nothing else served before), \
+            `no-step` (the history has none of this number), `no-state` (it was removed then), `state-gone` (its component, \
+            or what its version was made of, is gone).",
             body = Details, content_type = "application/problem+json"),
-        (status = 412, description = "It has changed meanwhile.", body = Details,
+        (status = 412, description = "It has changed meanwhile: `detail` tells who did what.", body = Details,
             content_type = "application/problem+json"),
     ),
 )]
 async fn roll_back(
     State(app): State<App>,
     Named(name): Named<DeploymentName>,
-    Precondition(expected): Precondition,
+    ordered: Ordered,
+    extract::JsonOrNothing(body): extract::JsonOrNothing<RollbackBody>,
 ) -> Result<Response, Problem> {
-    let done = app.compile(move |centre| async move { centre.roll_back(&name, expected).await }).await?;
+    let order = ordered.because(body.reason)?;
+    let done = app.compile(move |centre| async move { centre.roll_back(&name, body.to, order).await }).await?;
     Ok(etag::answer(done.map(Deployment::new)))
 }
 
-/// Removes a deployment that nothing names. Its contacts go on.
+/// Removes a deployment that nothing names. Its contacts go on, and its history stays.
 #[utoipa::path(
     delete, path = "/v1/deployments/{name}", tag = "deployments",
-    params(("name" = String, Path), ("If-Match" = Option<String>, Header)),
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header),
+        ("Cordboard-Operator" = Option<String>, Header), Why),
     responses(
         (status = 204, description = "It is gone."),
         (status = 409, description = "Something names it: `in-use`.", body = Details,
             content_type = "application/problem+json"),
-        (status = 412, description = "It has changed meanwhile.", body = Details,
+        (status = 412, description = "It has changed meanwhile: `detail` tells who did what.", body = Details,
             content_type = "application/problem+json"),
     ),
 )]
 async fn delete_deployment(
     State(app): State<App>,
     Named(name): Named<DeploymentName>,
-    Precondition(expected): Precondition,
+    ordered: Ordered,
+    Query(query): Query<Why>,
 ) -> Result<StatusCode, Problem> {
-    app.change(move |centre| async move { centre.delete_deployment(&name, expected).await }).await?;
+    let order = ordered.because(query.reason)?;
+    app.change(move |centre| async move { centre.delete_deployment(&name, order).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

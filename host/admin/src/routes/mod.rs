@@ -8,6 +8,7 @@ pub(crate) mod deployments;
 pub(crate) mod entry_points;
 pub(crate) mod events;
 pub(crate) mod grants;
+pub(crate) mod history;
 pub(crate) mod host;
 pub(crate) mod journal;
 pub(crate) mod notes;

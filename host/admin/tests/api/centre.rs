@@ -10,6 +10,7 @@ use cordboard_core::board::{AgentView, ContactView, QueueFigures, QueueView, Tal
 use cordboard_core::config::{self, EntryPoint, Queue, Settings, World};
 use cordboard_core::decision::Decision;
 use cordboard_core::event::Event;
+use cordboard_core::history::{Step, StepKind};
 use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, QueueName};
 use cordboard_core::journal::Journal;
 use cordboard_core::limits::LimitValues;
@@ -34,7 +35,8 @@ impl<T: Clone> Docs<T> {
             Expected::Absent if found.is_none() => Ok(()),
             Expected::Revision(revision) if found == Some(revision) => Ok(()),
             Expected::Absent | Expected::Revision(_) => {
-                Err(Refusal::Conflict { what: self.0, name: name.into(), found })
+                let meanwhile = String::new();
+                Err(Refusal::Conflict { what: self.0, name: name.into(), found, meanwhile })
             }
         }
     }
@@ -68,6 +70,7 @@ pub(crate) struct State {
     pub(crate) plugins: Vec<Plugin>,
     grants: Docs<Grant>,
     deployments: Docs<Deployment>,
+    history: Vec<HistoryStep>,
     entry_points: Docs<EntryPoint>,
     queues: Docs<QueueView>,
     agents: Docs<AgentView>,
@@ -103,6 +106,7 @@ impl Default for Fake {
             plugins: Vec::new(),
             grants: Docs("grant", BTreeMap::new()),
             deployments: Docs("deployment", BTreeMap::new()),
+            history: Vec::new(),
             entry_points: Docs("entry point", BTreeMap::new()),
             queues: Docs("queue", BTreeMap::new()),
             agents: Docs("agent", BTreeMap::new()),
@@ -123,6 +127,22 @@ impl Default for Fake {
         let (told, _) = broadcast::channel(16);
         let state = Mutex::new(state);
         Self { state, told, go_on: Notify::new(), begun: Notify::new(), finished: Notify::new() }
+    }
+}
+
+impl State {
+    fn step(
+        &mut self,
+        deployment: &DeploymentName,
+        kind: StepKind,
+        order: Order,
+        revision: Option<u64>,
+        state: Option<HistoryState>,
+    ) {
+        let step = samples::step(self.history.len() as u64 + 1, order.why);
+        let to = state.as_ref().map(|state| state.version);
+        let step = Step { deployment: deployment.clone(), kind, by: order.by, to, revision, ..step };
+        self.history.push(HistoryStep { step, state });
     }
 }
 
@@ -220,7 +240,7 @@ impl Centre for Fake {
         &self,
         name: DeploymentName,
         spec: DeploymentSpec,
-        expected: Expected,
+        order: Order,
     ) -> Result<Revised<Deployment>, Refusal> {
         let mut state = self.state.lock().unwrap();
         if !state.plugins.iter().any(|plugin| plugin.digest == spec.plugin) {
@@ -233,7 +253,7 @@ impl Centre for Fake {
             name: name.clone(),
             world: World::Flow,
             limits_in_force: spec.limits.in_force(&LimitValues::default(), &LimitValues::default()),
-            spec,
+            spec: spec.clone(),
             version,
             failure: None,
             missing_grants: vec![missing],
@@ -241,19 +261,56 @@ impl Centre for Fake {
             previous: None,
             moved: Tally::default(),
         };
-        state.deployments.put(name.as_str(), deployment, expected)
-    }
-    async fn roll_back(&self, name: &DeploymentName, expected: Expected) -> Result<Revised<Deployment>, Refusal> {
-        let kept = self.deployment(name).await?.value;
-        if kept.spec.config.is_empty() {
-            return Err(Refusal::NotNow(format!("`{name}` has served nothing before")));
-        }
-        let spec = DeploymentSpec { config: BTreeMap::new(), ..kept.spec };
-        self.put_deployment(name.clone(), spec, expected).await
+        let put = state.deployments.put(name.as_str(), deployment, order.expected)?;
+        let now = HistoryState { world: World::Flow, version, spec };
+        state.step(&name, StepKind::Deployed, order, Some(put.revision), Some(now));
+        Ok(put)
     }
 
-    async fn delete_deployment(&self, name: &DeploymentName, expected: Expected) -> Result<(), Refusal> {
-        self.state.lock().unwrap().deployments.delete(name.as_str(), expected)
+    async fn roll_back(
+        &self,
+        name: &DeploymentName,
+        to: Option<u64>,
+        order: Order,
+    ) -> Result<Revised<Deployment>, Refusal> {
+        if let Some(to) = to {
+            let detail = format!("`{name}` has no step {to}");
+            let kept = self.state.lock().unwrap().history.iter().find(|kept| kept.step.number == to).cloned();
+            let state = kept.and_then(|kept| kept.state).ok_or(Refusal::NoState { code: "no-step", detail })?;
+            return self.put_deployment(name.clone(), state.spec, order).await;
+        }
+        let kept = self.deployment(name).await?.value;
+        if kept.spec.config.is_empty() {
+            let detail = format!("`{name}` has served nothing before");
+            return Err(Refusal::NoState { code: "no-predecessor", detail });
+        }
+        let spec = DeploymentSpec { config: BTreeMap::new(), ..kept.spec };
+        self.put_deployment(name.clone(), spec, order).await
+    }
+
+    async fn delete_deployment(&self, name: &DeploymentName, order: Order) -> Result<(), Refusal> {
+        let mut state = self.state.lock().unwrap();
+        state.deployments.delete(name.as_str(), order.expected)?;
+        state.step(name, StepKind::Deleted, order, None, None);
+        Ok(())
+    }
+
+    async fn deployment_history(
+        &self,
+        name: &DeploymentName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<History, Refusal> {
+        let state = self.state.lock().unwrap();
+        let mut steps: Vec<_> = state.history.iter().filter(|kept| kept.step.deployment == *name).cloned().collect();
+        if steps.is_empty() {
+            return Err(Refusal::NotFound { what: "deployment", name: name.to_string() });
+        }
+        steps.retain(|kept| before.is_none_or(|before| kept.step.number < before));
+        steps.reverse();
+        let before = steps.get(limit).map(|kept| kept.step.number + 1);
+        steps.truncate(limit);
+        Ok(History { steps, before, altered: vec![] })
     }
 
     async fn entry_points(&self) -> Result<Vec<Revised<EntryPoint>>, Refusal> {

@@ -1,7 +1,7 @@
 //! Events as CloudEvents: every type, with the members that the document promises.
 
 use crate::contract;
-use crate::samples::{address, agent, at, contact, deployment, entry_point, queue};
+use crate::samples::{self, address, agent, at, contact, deployment, entry_point, queue};
 use cordboard_admin::cloud_event;
 use cordboard_core::agent::AgentState;
 use cordboard_core::event::{Event, What};
@@ -111,6 +111,11 @@ fn every(text: &str) -> Vec<(What, &'static str, &'static str)> {
             "deployment.changed",
             "deployment version before still_running",
         ),
+        (
+            What::Stepped(Box::new(samples::step(7, Some(text())))),
+            "deployment.stepped",
+            "deployment step kind by why from to revision figures",
+        ),
         (What::VersionIdle { version }, "deployment.version-idle", "version"),
         (What::StoreHealth { healthy: false, reason: text() }, "store.health", "healthy reason"),
         (
@@ -151,7 +156,7 @@ fn check(number: u64, micros: u64, text: &str) {
             types.insert(*kind);
         }
     }
-    assert_eq!(types.len(), 30, "each type is told by one variant only");
+    assert_eq!(types.len(), 31, "each type is told by one variant only");
 }
 
 #[test]

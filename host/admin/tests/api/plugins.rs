@@ -3,7 +3,7 @@
 use crate::client::{Answer, Server};
 use cordboard_core::ids::Digest;
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const WASM: [(&str, &str); 1] = [("content-type", "application/wasm")];
 const COMPONENT: &str = "\0asm and more";
@@ -169,10 +169,67 @@ async fn a_plugin_that_serves_stays() {
     };
     roll_back("\"9\"").await.refused(412, "precondition-failed");
     assert_eq!(roll_back("\"1\"").await.good()["config"], json!({}));
-    roll_back("\"2\"").await.refused(409, "not-now");
+    roll_back("\"2\"").await.refused(409, "no-predecessor");
     assert_eq!(server.delete("/v1/deployments/reception").await.status, 204);
     assert_eq!(server.delete(&format!("/v1/plugins/{digest}")).await.status, 204);
     server.delete(&format!("/v1/plugins/{digest}")).await.refused(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_history_says_who_did_what_and_why_and_leads_back() {
+    let server = Server::start().await;
+    upload(&server, "/v1/plugins").await;
+    let digest = Digest::of(COMPONENT.as_bytes()).to_string();
+    let (path, json_type) = ("/v1/deployments/reception", ("content-type", "application/json"));
+    server.get(&format!("{path}/history")).await.refused(404, "not-found");
+    let put = |operator: &'static str, query: &'static str, config: Value| {
+        let (server, headers) = (&server, [json_type, ("cordboard-operator", operator)]);
+        let body = json!({ "plugin": digest, "config": config }).to_string();
+        async move { server.ask(Method::PUT, &format!("{path}{query}"), &headers, body).await }
+    };
+    put("ann", "?reason=A%20first%20try", json!({ "a": "1" })).await.good();
+    let second = put("ben@example.net", "", json!({ "a": "2" })).await.good();
+    for operator in ["cordboard", "a b", "\u{e4}", &"x".repeat(65), ""] {
+        let headers = [json_type, ("cordboard-operator", operator)];
+        let answer = server.ask(Method::PUT, path, &headers, json!({ "plugin": digest }).to_string()).await;
+        assert_eq!(answer.refused(400, "invalid-operator").field(), "Cordboard-Operator", "{operator}");
+    }
+    put("ann", "?reason=", json!({})).await.refused(422, "out-of-bounds");
+    put("ann", "?reason=a%0Ab", json!({})).await.refused(422, "out-of-bounds");
+    put("ann", "?because=x", json!({})).await.refused(422, "unknown-parameter");
+
+    let roll_back = |body: Value| {
+        let server = &server;
+        async move { server.ask(Method::POST, &format!("{path}/rollback"), &[json_type], body.to_string()).await }
+    };
+    roll_back(json!({ "to": 99 })).await.refused(409, "no-step");
+    roll_back(json!({ "to": "1" })).await.refused(422, "invalid-body");
+    roll_back(json!({ "step": 1 })).await.refused(422, "unknown-key");
+    roll_back(json!({ "reason": "x".repeat(1_001) })).await.refused(422, "out-of-bounds");
+    assert_eq!(roll_back(json!({ "to": 1, "reason": "it was better" })).await.good()["config"], json!({ "a": "1" }));
+    assert_eq!(server.delete(&format!("{path}?reason=enough")).await.status, 204);
+
+    let history = server.get(&format!("{path}/history")).await.good();
+    let told = |pointer: &str| -> Vec<Value> {
+        history["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|step| step.pointer(pointer).cloned().unwrap_or_default())
+            .collect()
+    };
+    assert_eq!(told("/number"), [4, 3, 2, 1]);
+    assert_eq!(told("/kind"), ["deleted", "deployed", "deployed", "deployed"]);
+    assert_eq!(told("/by"), ["unnamed", "unnamed", "ben@example.net", "ann"]);
+    assert_eq!(told("/why"), [json!("enough"), json!("it was better"), Value::Null, json!("A first try")]);
+    assert_eq!(told("/state/config"), [Value::Null, json!({ "a": "1" }), json!({ "a": "2" }), json!({ "a": "1" })]);
+    assert_eq!((&history["steps"][2]["to"], &history["steps"][0]["to"]), (&second["version"], &Value::Null));
+    assert_eq!(history["steps"][0]["figures"], json!({ "calls": 3 }));
+    assert_eq!((&history["before"], &history["altered"]), (&Value::Null, &json!([])));
+    let page = server.get(&format!("{path}/history?limit=2&before=4")).await.good();
+    assert_eq!((page["steps"].as_array().unwrap().len(), &page["before"]), (2, &json!(2)));
+    server.get(&format!("{path}/history?limit=101")).await.refused(422, "out-of-bounds");
+    server.get(&format!("{path}/history?before=x")).await.refused(422, "invalid-query");
 }
 
 #[tokio::test]

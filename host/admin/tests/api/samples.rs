@@ -8,6 +8,7 @@ use cordboard_core::board::{ContactView, PlaceView};
 use cordboard_core::config::World;
 use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, LeftOut, PairScore, ScoredBy};
 use cordboard_core::flow::*;
+use cordboard_core::history::{Operator, Step, StepKind};
 use cordboard_core::ids::{
     AgentId, ContactId, DecisionId, DeploymentName, Digest, EntryPointName, QueueName, TenantId,
 };
@@ -47,6 +48,21 @@ pub(crate) fn entry_point(name: &str) -> EntryPointName {
 pub(crate) fn address(number: &str) -> Address {
     let uri = format!("sip:{number}@192.0.2.7");
     Address { uri, number: Some(number.into()), display_name: Some("Ada \"L\"".into()) }
+}
+
+pub(crate) fn step(number: u64, why: Option<String>) -> Step {
+    Step {
+        deployment: deployment("reception"),
+        number,
+        at: at(number),
+        by: Operator::client("ann").unwrap(),
+        kind: StepKind::Deployed,
+        why,
+        from: None,
+        to: Some(Digest::of(b"v1")),
+        revision: Some(number),
+        figures: Some("{\"calls\":3}".into()),
+    }
 }
 
 pub(crate) fn plugin(component: &[u8]) -> Plugin {

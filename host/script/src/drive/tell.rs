@@ -128,6 +128,7 @@ impl Drive<'_> {
             | What::Erased
             | What::AgentChanged { .. }
             | What::Deployed { .. }
+            | What::Stepped(_)
             | What::VersionIdle { .. }
             | What::StoreHealth { .. }
             | What::CapabilityRefused { .. }

@@ -1,16 +1,17 @@
 //! Deployments.
 
 use super::keeping::{not_found, store};
+use super::stepping::{Noted, StepChange};
 use super::uploading::upload_refused;
 use super::version::{Deployed, ManifestText, world_name, world_named};
 use super::{HostCentre, malformed};
 use crate::documents::{DeploymentDocument, EntryPointDocument, PluginDocument, QueueDocument};
 use crate::holds::Hold;
-use cordboard_admin::{Deployment, DeploymentSpec, Expected, MissingGrant, Refusal, Revised};
+use cordboard_admin::{Deployment, DeploymentSpec, Expected, MissingGrant, Order, Refusal, Revised};
 use cordboard_core::board::Input;
 use cordboard_core::config::{EntryPoint, Queue, World};
+use cordboard_core::history::StepKind;
 use cordboard_core::ids::{DeploymentName, Digest, Version};
-use cordboard_core::limits::LimitValues;
 use cordboard_plugin::LoadError;
 use cordboard_store::DocumentKind;
 use std::sync::Arc;
@@ -81,7 +82,7 @@ impl HostCentre {
         &self,
         name: DeploymentName,
         spec: DeploymentSpec,
-        expected: Expected,
+        order: Order,
     ) -> Result<Revised<Deployment>, Refusal> {
         let plugin = self.keeping.get::<PluginDocument>(DocumentKind::Plugin, &spec.plugin.to_string()).await?;
         let plugin = plugin.ok_or_else(|| not_found("plugin", spec.plugin))?.value;
@@ -89,43 +90,21 @@ impl HostCentre {
         let manifest = ManifestText::new(plugin.manifest).map_err(malformed)?;
         let deployed = Deployed { world, spec, manifest, previous: None };
         deployed.check()?;
-        self.deploy_checked(name, deployed, expected).await
+        self.deploy_checked(name, deployed, StepKind::Deployed, order).await
     }
 
-    /// Lets what served before serve again. What becomes of contacts is as it is set now.
-    pub(super) async fn redeploy_previous(
-        &self,
-        name: &DeploymentName,
-        expected: Expected,
-    ) -> Result<Revised<Deployment>, Refusal> {
-        let kept = self.kept_deployment(name).await?.ok_or_else(|| not_found("deployment", name))?;
-        // What is looked at is what is replaced, or nothing is.
-        let expected = match expected {
-            Expected::Any => Expected::Revision(kept.revision),
-            Expected::Absent | Expected::Revision(_) => expected,
-        };
-        let now = kept.value;
-        let previous = now.previous.ok_or_else(|| Refusal::NotNow(format!("`{name}` has served nothing before")))?;
-        let before = self.kept_version(previous).await?;
-        let spec = DeploymentSpec { migration: now.spec.migration, ask_anew: now.spec.ask_anew, ..before.spec.clone() };
-        // The limits that it had are named only where the host's own would be others.
-        let unnamed = DeploymentSpec { limits: LimitValues::default(), ..spec.clone() };
-        let unnamed = Deployed { spec: unnamed, ..before.clone() };
-        let is_same = unnamed.version(self.parts.limits) == previous;
-        let deployed = if is_same { unnamed } else { Deployed { spec, ..before } };
-        self.deploy_checked(name.clone(), deployed, expected).await
-    }
-
-    async fn deploy_checked(
+    pub(super) async fn deploy_checked(
         &self,
         name: DeploymentName,
         deployed: Deployed,
-        expected: Expected,
+        kind: StepKind,
+        order: Order,
     ) -> Result<Revised<Deployment>, Refusal> {
+        self.as_expected(&name, order.expected).await?;
         let new = deployed.version(self.parts.limits);
         // From here on nobody unloads it, until the board knows of it.
         let hold = self.parts.holds.hold(new);
-        let done = self.deploy_held(&name, deployed, new, expected).await;
+        let done = self.deploy_held(&name, deployed, new, kind, order).await;
         drop(hold);
         self.unload_if_unneeded(new).await;
         done?;
@@ -137,7 +116,8 @@ impl HostCentre {
         name: &DeploymentName,
         mut deployed: Deployed,
         new: Version,
-        expected: Expected,
+        kind: StepKind,
+        order: Order,
     ) -> Result<(), Refusal> {
         let world = deployed.world;
         let component = self.component(deployed.spec.plugin).await?;
@@ -148,17 +128,20 @@ impl HostCentre {
             let detail = format!("`{name}` is a {} deployment", world_name(before.world));
             return Err(Refusal::Invalid { code: "world-changed", detail });
         }
-        deployed.previous = before.filter(|_| world == World::Flow).and_then(|before| {
-            let version = before.version(self.parts.limits);
-            if version == new { before.previous } else { Some(version) }
+        let from = before.as_ref().map(|before| before.version(self.parts.limits));
+        // What can step in is for the ladder of flows alone; whatever served is in the history.
+        deployed.previous = before.filter(|_| world == World::Flow).and_then(|before| match from {
+            Some(version) if version == new => before.previous,
+            other => other,
         });
         // What is granted may have changed while it was compiled; from now on every change reaches it.
         self.parts.grants.loaded(&self.parts.plugins, new, Arc::clone(deployed.manifest.read()));
         // What journals name must be found again, also if the deployment is gone by then.
         let made_of = deployed.settled(self.parts.limits).document(name.as_str());
         self.keeping.put(DocumentKind::Version, &new.to_string(), &made_of, Expected::Any).await?;
-        let document = deployed.document(name.as_str());
-        self.keeping.put(DocumentKind::Deployment, name.as_str(), &document, expected).await?;
+        let Order { expected, by, why } = order;
+        let noted = Noted { by, kind, why, from, to: Some(new), figures: None };
+        self.step(name, StepChange::Put(&deployed), expected, noted).await?;
         self.failures().remove(name);
         let previous = deployed.previous;
         let deployment = deployed.as_set_up(name.clone(), new, previous);
@@ -180,7 +163,8 @@ impl HostCentre {
     /// What a version is made of.
     pub(super) async fn kept_version(&self, version: Version) -> Result<Deployed, Refusal> {
         let kept = self.keeping.get::<DeploymentDocument>(DocumentKind::Version, &version.to_string()).await?;
-        let gone = || Refusal::NotNow(format!("nothing is known of the version {version} any more"));
+        let detail = format!("nothing is known of the version {version} any more");
+        let gone = || Refusal::NoState { code: "state-gone", detail };
         kept.and_then(|kept| Deployed::kept(&kept.value)).ok_or_else(gone)
     }
 
@@ -195,13 +179,16 @@ impl HostCentre {
         self.loader().unload_if_unneeded(version).await;
     }
 
-    pub(super) async fn undeploy(&self, name: &DeploymentName, expected: Expected) -> Result<(), Refusal> {
+    pub(super) async fn undeploy(&self, name: &DeploymentName, order: Order) -> Result<(), Refusal> {
         let _turn = self.turn().await;
-        self.kept_deployment(name).await?.ok_or_else(|| not_found("deployment", name))?;
+        let before = self.kept_deployment(name).await?.ok_or_else(|| not_found("deployment", name))?.value;
         if let Some(by) = self.who_names(name).await? {
             return Err(Refusal::InUse { what: "deployment", name: name.to_string(), by });
         }
-        self.keeping.delete(DocumentKind::Deployment, name.as_str(), expected).await?;
+        let Order { expected, by, why } = order;
+        let from = Some(before.version(self.parts.limits));
+        let noted = Noted { by, kind: StepKind::Deleted, why, from, to: None, figures: None };
+        self.step(name, StepChange::Delete, expected, noted).await?;
         self.failures().remove(name);
         Ok(self.parts.board.tell(Input::RemoveDeployment(name.clone())).await?)
     }

@@ -46,7 +46,7 @@ impl Keeping {
         document: &T,
         expected: Expected,
     ) -> Result<u64, Refusal> {
-        let body = encode(document).map_err(|error| Refusal::Internal(error.to_string()))?;
+        let body = encoded(document)?;
         let put = self.documents.put(&self.tenant, kind, name, &body, condition(expected)).await;
         put.map(|revision| revision.0).map_err(|error| refused(kind, name, error))
     }
@@ -58,7 +58,12 @@ impl Keeping {
     }
 }
 
-fn condition(expected: Expected) -> If {
+/// A document's bytes.
+pub(super) fn encoded<T: Serialize>(document: &T) -> Result<Vec<u8>, Refusal> {
+    encode(document).map_err(|error| Refusal::Internal(error.to_string()))
+}
+
+pub(super) fn condition(expected: Expected) -> If {
     match expected {
         Expected::Any => If::Always,
         Expected::Absent => If::Absent,
@@ -80,7 +85,8 @@ pub(super) fn not_found(what: &'static str, name: impl ToString) -> Refusal {
 fn refused(kind: DocumentKind, name: &str, error: StoreError) -> Refusal {
     match error {
         StoreError::Conflict { found, .. } => {
-            Refusal::Conflict { what: kind.code(), name: name.into(), found: found.filter(|found| *found > 0) }
+            let (found, meanwhile) = (found.filter(|found| *found > 0), String::new());
+            Refusal::Conflict { what: kind.code(), name: name.into(), found, meanwhile }
         }
         other => store(other),
     }

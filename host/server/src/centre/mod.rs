@@ -14,6 +14,7 @@ mod prompts;
 mod replaying;
 mod routing;
 mod travelling;
+mod stepping;
 mod uploading;
 mod version;
 
@@ -35,7 +36,7 @@ use backtesting::Backtests;
 use bytes::Bytes;
 use cordboard_admin::{
     Backtest, BacktestSpec, Candidate, Centre, Comparison, Contact, Deployment, DeploymentSpec, Expected, Feed, Grant,
-    Plugin, Prompt, Readiness, Refusal, Replayed, Revised, Status, Trunk, Upload,
+    History, Order, Plugin, Prompt, Readiness, Refusal, Replayed, Revised, Status, Trunk, Upload,
 };
 use cordboard_core::agent::WantedState;
 use cordboard_core::board::{AgentView, ContactView, Input, QueueView};
@@ -178,15 +179,28 @@ impl Centre for HostCentre {
         &self,
         name: DeploymentName,
         spec: DeploymentSpec,
-        expected: Expected,
+        order: Order,
     ) -> Result<Revised<Deployment>, Refusal> {
-        self.deploy(name, spec, expected).await
+        self.deploy(name, spec, order).await
     }
-    async fn roll_back(&self, name: &DeploymentName, expected: Expected) -> Result<Revised<Deployment>, Refusal> {
-        self.redeploy_previous(name, expected).await
+    async fn roll_back(
+        &self,
+        name: &DeploymentName,
+        to: Option<u64>,
+        order: Order,
+    ) -> Result<Revised<Deployment>, Refusal> {
+        self.go_back(name, to, order).await
     }
-    async fn delete_deployment(&self, name: &DeploymentName, expected: Expected) -> Result<(), Refusal> {
-        self.undeploy(name, expected).await
+    async fn delete_deployment(&self, name: &DeploymentName, order: Order) -> Result<(), Refusal> {
+        self.undeploy(name, order).await
+    }
+    async fn deployment_history(
+        &self,
+        name: &DeploymentName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<History, Refusal> {
+        self.history_of(name, before, limit).await
     }
 
     async fn entry_points(&self) -> Result<Vec<Revised<EntryPoint>>, Refusal> {
