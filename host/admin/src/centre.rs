@@ -14,6 +14,7 @@ use cordboard_core::journal::Journal;
 use cordboard_core::limits::LimitValues;
 use cordboard_core::note::Note;
 use cordboard_core::record::ContactRecord;
+use cordboard_core::rollout::{Plan, Watched};
 use cordboard_core::time::Timestamp;
 use cordboard_store::{RecordFilter, RecordPage};
 use futures_util::stream::BoxStream;
@@ -239,6 +240,34 @@ pub struct DeploymentSpec {
     pub ask_anew: bool,
 }
 
+/// A version to be tried beside what serves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CanarySpec {
+    /// The component.
+    pub plugin: Digest,
+    /// What the plugin reads as `wasi:config`.
+    pub config: BTreeMap<String, String>,
+    /// What an instance may use, where the operator has a word in it.
+    pub limits: LimitValues,
+    /// Whom it is tried on, for how long, and as long as what holds.
+    pub plan: Plan,
+}
+
+/// A version that is tried, and how it does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Canary {
+    /// Which.
+    pub version: Version,
+    /// What the operator set.
+    pub spec: CanarySpec,
+    /// Which stage it is in, from 0.
+    pub stage: usize,
+    /// Since when.
+    pub since: Timestamp,
+    /// How both versions do.
+    pub watched: Watched,
+}
+
 /// A deployment and how it does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Deployment {
@@ -263,6 +292,8 @@ pub struct Deployment {
     pub previous: Option<Version>,
     /// What became of those who were to go over to the version.
     pub moved: Tally,
+    /// What is tried beside it.
+    pub canary: Option<Canary>,
 }
 
 /// A contact's journal, gone through by the version that its last entries are from.
@@ -383,6 +414,15 @@ pub trait Centre: Send + Sync + 'static {
         to: Option<u64>,
         order: Order,
     ) -> Result<Revised<Deployment>, Refusal>;
+    /// Lets a version serve a part of the contacts; `NotNow` if another does.
+    async fn put_canary(
+        &self,
+        name: DeploymentName,
+        spec: CanarySpec,
+        order: Order,
+    ) -> Result<Revised<Deployment>, Refusal>;
+    /// Lets the canary serve all new contacts; `NotNow` if there is none.
+    async fn promote(&self, name: DeploymentName, order: Order) -> Result<Revised<Deployment>, Refusal>;
     /// Removes a deployment that nothing names. Its contacts go on.
     async fn delete_deployment(&self, name: &DeploymentName, order: Order) -> Result<(), Refusal>;
     /// What was done with a deployment, newest first, below `before`; also if it is removed.

@@ -29,5 +29,6 @@ pub use comparing::*;
 pub use history::*;
 pub use rfc3339::{format as format_time, parse as parse_time};
 pub use router::openapi;
+pub use routes::canaries::figures as canary_figures;
 pub use routes::journal::comparison_json;
 pub use serve::{Admin, AdminConfig, AdminError};

@@ -77,6 +77,12 @@ impl Problem {
         self
     }
 
+    /// The code, and what is named as wrong.
+    #[cfg(test)]
+    pub(crate) fn code_and_field(&self) -> (&'static str, &str) {
+        (self.0.code, self.0.field.as_deref().unwrap_or_default())
+    }
+
     /// Says where a body is wrong.
     pub(crate) fn position(mut self, line: usize, column: usize) -> Self {
         self.0.line = Some(line);

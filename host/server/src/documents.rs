@@ -1,6 +1,10 @@
 //! The configuration as it is kept in the store: its own types, format 1, converted by hand, so that the core's can
 //! change without a migration.
 
+mod canary;
+
+pub(crate) use canary::CanaryDocument;
+
 use crate::signing::SignedBy;
 use cordboard_admin::{EgressGrant, Grant, RequestBounds};
 use cordboard_core::config::{Agent, EntryPoint, Queue, Settings};
@@ -248,6 +252,9 @@ pub(crate) struct DeploymentDocument {
     /// The version that served before.
     #[serde(default)]
     pub previous: Option<String>,
+    /// What is tried beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryDocument>,
 }
 
 /// A plugin, as kept. Its component is a blob named by its digest.

@@ -1,6 +1,6 @@
 //! `cordboard serve`: everything put together, from the first line of the log to the last record.
 
-use crate::centre::{CentreParts, HostCentre, HostLimits, PhoneSecrets};
+use crate::centre::{CentreParts, HostCentre, HostLimits, PhoneSecrets, RolloutSteps};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::events::Events;
@@ -13,7 +13,8 @@ use crate::{first_run, logging, metrics, say, token};
 use anyhow::{Context as _, Result};
 use cordboard_admin::{Admin, AdminConfig};
 use cordboard_core::board::{Board, Input};
-use cordboard_core::ids::TenantId;
+use cordboard_core::ids::{DeploymentName, TenantId};
+use cordboard_core::rollout::RolloutStep;
 use cordboard_media::{MediaConfig, MediaPlane};
 use cordboard_plugin::{Compiler, PluginConfig, PluginHost};
 use cordboard_sip::{SipConfig, SipHandle, SipStack};
@@ -102,6 +103,7 @@ struct Host {
     store: Store,
     shell: JoinHandle<()>,
     writer: JoinHandle<()>,
+    rollouts: JoinHandle<()>,
     admin: JoinHandle<Result<(), cordboard_admin::AdminError>>,
     stop_admin: oneshot::Sender<()>,
 }
@@ -166,6 +168,7 @@ async fn start(config: &Config) -> Result<Host> {
     let (media_events, media_received) = mpsc::channel(MEDIA_EVENTS);
     let (flow_messages, flows_received) = mpsc::channel(FLOW_MESSAGES);
     let (keep, kept_queue) = mpsc::unbounded_channel();
+    let (rollouts, stepped) = mpsc::unbounded_channel();
     let media = MediaPlane::start(media_config(config), media_events)?;
     let sip = SipStack::start(sip_config(config, kept.trunks().await?), secrets.clone(), sip_events).await?;
     let writer = keep_writing(&tenant, &rooms, &handle, kept_queue);
@@ -200,8 +203,8 @@ async fn start(config: &Config) -> Result<Host> {
     tokio::spawn(metrics::look_after(parts.metrics.clone()));
     tokio::spawn(shell::hibernation::follow(parts.board.clone(), parts.plugins.clone(), hibernation(config)));
     let sources = Sources { commands, sip: sip_received, media: media_received, flows: flows_received };
-    let shell = tokio::spawn(shell::run(board, clock, sources, performer(&parts, flow_messages, keep)));
-    serve_admin(config, parts, token, shell, writer).await
+    let shell = tokio::spawn(shell::run(board, clock, sources, performer(&parts, flow_messages, keep, rollouts)));
+    serve_admin(config, parts, token, (shell, writer), stepped).await
 }
 
 /// Starts what writes, and what watches whether it can.
@@ -221,6 +224,7 @@ fn performer(
     parts: &CentreParts,
     flow_messages: mpsc::Sender<cordboard_plugin::FlowMessage>,
     keep: mpsc::UnboundedSender<shell::Keep>,
+    rollouts: mpsc::UnboundedSender<(DeploymentName, RolloutStep)>,
 ) -> Performer {
     let room = (parts.tenant.clone(), parts.rooms.clone());
     let stacks = shell::Lines::start(room, parts.plugins.clone(), parts.clock, &keep);
@@ -241,6 +245,7 @@ fn performer(
             values: parts.rooms.values.clone(),
             grants: parts.grants.clone(),
         },
+        rollouts,
     };
     Performer::new(performed, notes)
 }
@@ -249,8 +254,8 @@ async fn serve_admin(
     config: &Config,
     parts: CentreParts,
     token: token::AdminToken,
-    shell: JoinHandle<()>,
-    writer: JoinHandle<()>,
+    (shell, writer): (JoinHandle<()>, JoinHandle<()>),
+    stepped: RolloutSteps,
 ) -> Result<Host> {
     let admin_config = AdminConfig {
         bind: config.admin.bind,
@@ -258,14 +263,16 @@ async fn serve_admin(
         max_upload_bytes: config.admin.max_upload_mib << 20,
     };
     let (sip, board, store) = (parts.sip.clone(), parts.board.clone(), parts.rooms.store.clone());
-    let admin = Admin::bind(admin_config, Arc::new(HostCentre::new(parts))).await?;
+    let centre = Arc::new(HostCentre::new(parts));
+    let rollouts = tokio::spawn(Arc::clone(&centre).keep_rollouts(stepped));
+    let admin = Admin::bind(admin_config, centre).await?;
     let admin_address = admin.local_addr();
     let (stop_admin, admin_stopped) = oneshot::channel::<()>();
     let admin = tokio::spawn(admin.serve(async {
         // The sender is gone: as good as told to.
         let _ = admin_stopped.await;
     }));
-    Ok(Host { sip, admin_address, token, board, store, shell, writer, admin, stop_admin })
+    Ok(Host { sip, admin_address, token, board, store, shell, writer, rollouts, admin, stop_admin })
 }
 
 impl Host {
@@ -304,6 +311,9 @@ impl Host {
         // With the board's task goes the writer's last source, and what it was given is written.
         if !self.writer.is_finished() && tokio::time::timeout(LAST_WORDS, &mut self.writer).await.is_err() {
             warn!("the store did not take everything in time: what is left is lost");
+        }
+        if !self.rollouts.is_finished() && tokio::time::timeout(LAST_WORDS, &mut self.rollouts).await.is_err() {
+            warn!("what canaries did last could not be kept: they are where they were before after the next start");
         }
         // Whoever is not served by now will not be: the sender's end is gone, which is as good.
         let _ = self.stop_admin.send(());

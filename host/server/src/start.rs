@@ -104,8 +104,14 @@ impl Kept<'_> {
         plugins: &PluginHost,
         (limits, grants): (HostLimits, &GrantBook),
     ) -> Result<config::Deployment> {
-        let deployed = Deployed::kept(kept).ok_or_else(|| anyhow!("its document is malformed"))?;
+        let mut deployed = Deployed::kept(kept).ok_or_else(|| anyhow!("its document is malformed"))?;
         let version = self.load(&deployed, plugins, limits, grants).await?;
+        if let Some(canary) = deployed.canary.as_ref().map(|canary| canary.version)
+            && let Err(cause) = self.version(canary, plugins, (limits, grants)).await
+        {
+            error!(deployment = %name, version = %canary.short(), "its canary can't be loaded, roll it back: {cause:#}");
+            deployed.canary = None;
+        }
         let previous = match deployed.previous.filter(|_| deployed.world == World::Flow) {
             Some(previous) => match self.version(previous, plugins, (limits, grants)).await {
                 Ok(()) => Some(previous),

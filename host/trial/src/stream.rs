@@ -131,10 +131,15 @@ impl Stream {
         &self.seen
     }
 
+    /// All that was read so far, without waiting, and forgets it.
+    pub fn take(&mut self) -> VecDeque<Told> {
+        self.so_far();
+        std::mem::take(&mut self.seen)
+    }
+
     /// Forgets what was read so far.
     pub fn forget(&mut self) {
-        self.so_far();
-        self.seen.clear();
+        self.take();
     }
 
     fn listed(&self) -> String {

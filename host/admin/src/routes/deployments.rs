@@ -1,5 +1,6 @@
 //! `/v1/deployments`: which version of a plugin serves under a name.
 
+use super::canaries::Canary;
 use crate::app::App;
 use crate::bounds;
 use crate::centre::{self, DeploymentSpec};
@@ -14,6 +15,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use cordboard_core::config::MigrationPolicy;
 use cordboard_core::ids::{DeploymentName, Digest};
+use cordboard_core::limits::LimitValues;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
@@ -82,7 +84,7 @@ struct Moved {
 
 /// A deployment and how it does.
 #[derive(Serialize, ToSchema)]
-struct Deployment {
+pub(super) struct Deployment {
     /// Its name.
     name: String,
     /// Its world.
@@ -111,6 +113,8 @@ struct Deployment {
     previous: Option<String>,
     /// Contacts that were to go over to the version.
     moved: Moved,
+    /// What is tried beside it, and how that does.
+    canary: Option<Canary>,
     /// Which writing of the document this is.
     revision: u64,
 }
@@ -141,7 +145,7 @@ struct Deployments {
 }
 
 impl Deployment {
-    fn new(deployment: centre::Deployment, revision: u64) -> Self {
+    pub(super) fn new(deployment: centre::Deployment, revision: u64) -> Self {
         let spec = deployment.spec;
         Self {
             name: deployment.name.into(),
@@ -165,6 +169,7 @@ impl Deployment {
                 failed: deployment.moved.failed,
                 refused: deployment.moved.refused,
             },
+            canary: deployment.canary.map(Canary::from),
             revision,
         }
     }
@@ -172,20 +177,7 @@ impl Deployment {
 
 impl DeploymentBody {
     fn checked(self) -> Result<DeploymentSpec, Problem> {
-        let plugin: Digest = self.plugin.parse().map_err(|error| Problem::name("plugin", &error))?;
-        bounds::count("config", self.config.len(), 0, 64)?;
-        for (key, value) in &self.config {
-            bounds::text("config", key, 1, 128)?;
-            if value.len() > 8 * 1024 {
-                let field = format!("config.{key}");
-                let detail = format!("{field} has {} bytes, at most {} are allowed", value.len(), 8 * 1024);
-                return Err(Problem::invalid("out-of-bounds", field, detail));
-            }
-        }
-        let Limits(limits) = self.limits;
-        limits.check().map_err(|error| {
-            Problem::invalid("out-of-bounds", format!("limits.{}", error.limit), format!("limits.{error}"))
-        })?;
+        let (plugin, limits) = plugin_of(&self.plugin, &self.config, self.limits)?;
         Ok(DeploymentSpec {
             plugin,
             config: self.config,
@@ -197,6 +189,29 @@ impl DeploymentBody {
             ask_anew: self.ask_anew,
         })
     }
+}
+
+/// What is to run, within bounds.
+pub(super) fn plugin_of(
+    plugin: &str,
+    config: &BTreeMap<String, String>,
+    limits: Limits,
+) -> Result<(Digest, LimitValues), Problem> {
+    let plugin: Digest = plugin.parse().map_err(|error| Problem::name("plugin", &error))?;
+    bounds::count("config", config.len(), 0, 64)?;
+    for (key, value) in config {
+        bounds::text("config", key, 1, 128)?;
+        if value.len() > 8 * 1024 {
+            let field = format!("config.{key}");
+            let detail = format!("{field} has {} bytes, at most {} are allowed", value.len(), 8 * 1024);
+            return Err(Problem::invalid("out-of-bounds", field, detail));
+        }
+    }
+    let Limits(limits) = limits;
+    limits.check().map_err(|error| {
+        Problem::invalid("out-of-bounds", format!("limits.{}", error.limit), format!("limits.{error}"))
+    })?;
+    Ok((plugin, limits))
 }
 
 pub(crate) fn router() -> OpenApiRouter<App> {

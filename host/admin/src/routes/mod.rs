@@ -2,6 +2,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod backtests;
+pub(crate) mod canaries;
 pub(crate) mod contacts;
 pub(crate) mod decisions;
 pub(crate) mod deployments;

@@ -16,6 +16,7 @@ use cordboard_core::journal::Journal;
 use cordboard_core::limits::LimitValues;
 use cordboard_core::note::Note;
 use cordboard_core::record::{ContactRecord, Personal};
+use cordboard_core::rollout::{Rollout, Watch};
 use cordboard_core::time::Timestamp;
 use cordboard_store::{RecordFilter, RecordPage};
 use futures_util::StreamExt as _;
@@ -260,6 +261,7 @@ impl Centre for Fake {
             contacts: [(version, 2)].into(),
             previous: None,
             moved: Tally::default(),
+            canary: None,
         };
         let put = state.deployments.put(name.as_str(), deployment, order.expected)?;
         let now = HistoryState { world: World::Flow, version, spec };
@@ -286,6 +288,30 @@ impl Centre for Fake {
         }
         let spec = DeploymentSpec { config: BTreeMap::new(), ..kept.spec };
         self.put_deployment(name.clone(), spec, order).await
+    }
+
+    async fn put_canary(
+        &self,
+        name: DeploymentName,
+        spec: CanarySpec,
+        order: Order,
+    ) -> Result<Revised<Deployment>, Refusal> {
+        let mut deployment = self.deployment(&name).await?.value;
+        if deployment.canary.is_some() {
+            return Err(Refusal::NotNow("there is one".into()));
+        }
+        let (version, since) = (Digest::of(format!("{spec:?}").as_bytes()), Timestamp(0));
+        let rollout = Rollout { id: 1, version, plan: spec.plan.clone(), stage: 0, since };
+        let watched = Watch::new(&rollout).compare(since);
+        deployment.canary = Some(Canary { version, spec, stage: 0, since, watched });
+        self.state.lock().unwrap().deployments.put(name.as_str(), deployment, order.expected)
+    }
+
+    async fn promote(&self, name: DeploymentName, order: Order) -> Result<Revised<Deployment>, Refusal> {
+        let mut deployment = self.deployment(&name).await?.value;
+        let canary = deployment.canary.take().ok_or_else(|| Refusal::NotNow("there is none".into()))?;
+        deployment.version = canary.version;
+        self.state.lock().unwrap().deployments.put(name.as_str(), deployment, order.expected)
     }
 
     async fn delete_deployment(&self, name: &DeploymentName, order: Order) -> Result<(), Refusal> {

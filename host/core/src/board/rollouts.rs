@@ -295,7 +295,8 @@ impl Board {
         let rollout = rollout.clone();
         let promoted = Deployment {
             version: rollout.version,
-            previous: Some(deployment.version),
+            // What can step in is for flows alone.
+            previous: (deployment.world == World::Flow).then_some(deployment.version),
             rollout: None,
             ..deployment.clone()
         };

@@ -88,6 +88,8 @@ pub struct Watched {
     pub looks: u32,
     /// Every figure, then what guards of their own kind count.
     pub compared: Vec<Compared>,
+    /// The guard that holds the stage back, since it might be breached.
+    pub doubt: Option<Breach>,
     /// In milliseconds.
     pub canary_p99_ms: Option<f64>,
     /// In milliseconds.
@@ -215,6 +217,7 @@ impl Watch {
             stable_contacts: stable.begun,
             settled_in_stage: self.settled_in_stage,
             looks: self.looks,
+            doubt: self.doubt(now),
             compared: figures.chain(own).collect(),
             canary_p99_ms: canary.steps.p99_ms(),
             stable_p99_ms: stable.steps.p99_ms(),

@@ -97,7 +97,7 @@ impl HostCentre {
                 let (config, limits) = before.map(|spec| (spec.config, spec.limits)).unwrap_or_default();
                 let migration = MigrationPolicy::Pin;
                 let spec = DeploymentSpec { plugin, config, limits, migration, ask_anew: false };
-                Deployed { world, spec, manifest, previous: None }
+                Deployed { world, spec, manifest, previous: None, canary: None }
             }
         };
         if deployed.world != World::Flow {

@@ -1,5 +1,6 @@
 //! Deployments.
 
+use super::canaries::refuse_another;
 use super::keeping::{not_found, store};
 use super::stepping::{Noted, StepChange};
 use super::uploading::upload_refused;
@@ -40,21 +41,25 @@ impl HostCentre {
     pub(super) async fn all_deployments(&self) -> Result<Vec<Revised<Deployment>>, Refusal> {
         let views = self.parts.board.ask(|board| board.deployments()).await?;
         let kept = self.kept_deployments().await?;
-        Ok(kept.into_iter().map(|(name, kept)| self.deployment_of(name, kept, &views)).collect())
+        let mut all = Vec::new();
+        for (name, kept) in kept {
+            all.push(self.deployment_of(name, kept, &views).await?);
+        }
+        Ok(all)
     }
 
     pub(super) async fn one_deployment(&self, name: &DeploymentName) -> Result<Revised<Deployment>, Refusal> {
         let kept = self.kept_deployment(name).await?.ok_or_else(|| not_found("deployment", name))?;
         let views = self.parts.board.ask(|board| board.deployments()).await?;
-        Ok(self.deployment_of(name.clone(), kept, &views))
+        self.deployment_of(name.clone(), kept, &views).await
     }
 
-    fn deployment_of(
+    async fn deployment_of(
         &self,
         name: DeploymentName,
         kept: Revised<Deployed>,
         views: &[cordboard_core::board::DeploymentView],
-    ) -> Revised<Deployment> {
+    ) -> Result<Revised<Deployment>, Refusal> {
         let deployed = kept.value;
         let missing = self.parts.grants.missing(deployed.manifest.read()).into_iter().map(|missing| MissingGrant {
             capability: missing.capability.into(),
@@ -62,6 +67,7 @@ impl HostCentre {
             reason: missing.reason,
         });
         let view = views.iter().find(|view| view.deployment.name == name);
+        let canary = self.canary_shown(&deployed, view).await?;
         let value = Deployment {
             version: deployed.version(self.parts.limits),
             limits_in_force: deployed.limits_in_force(self.parts.limits),
@@ -70,11 +76,12 @@ impl HostCentre {
             contacts: view.map(|view| view.contacts.clone()).unwrap_or_default(),
             previous: view.and_then(|view| view.deployment.previous),
             moved: view.map(|view| view.migration).unwrap_or_default(),
+            canary,
             name,
             world: deployed.world,
             spec: deployed.spec,
         };
-        Revised { value, revision: kept.revision }
+        Ok(Revised { value, revision: kept.revision })
     }
 
     /// Compiles, tries, keeps, and lets it serve.
@@ -88,7 +95,7 @@ impl HostCentre {
         let plugin = plugin.ok_or_else(|| not_found("plugin", spec.plugin))?.value;
         let world = world_named(&plugin.world).ok_or_else(|| malformed("a plugin of no world"))?;
         let manifest = ManifestText::new(plugin.manifest).map_err(malformed)?;
-        let deployed = Deployed { world, spec, manifest, previous: None };
+        let deployed = Deployed { world, spec, manifest, previous: None, canary: None };
         deployed.check()?;
         self.deploy_checked(name, deployed, StepKind::Deployed, order).await
     }
@@ -124,6 +131,7 @@ impl HostCentre {
         self.parts.plugins.load(new, deployed.load_spec(component, self.parts.limits)).await.map_err(load_refused)?;
         let _turn = self.turn().await;
         let before = self.kept_deployment(name).await?.map(|before| before.value);
+        before.as_ref().map_or(Ok(()), |before| refuse_another(name, before))?;
         if let Some(before) = before.as_ref().filter(|before| before.world != world) {
             let detail = format!("`{name}` is a {} deployment", world_name(before.world));
             return Err(Refusal::Invalid { code: "world-changed", detail });
@@ -169,7 +177,7 @@ impl HostCentre {
     }
 
     /// A component's bytes.
-    async fn component(&self, digest: Digest) -> Result<Arc<[u8]>, Refusal> {
+    pub(super) async fn component(&self, digest: Digest) -> Result<Arc<[u8]>, Refusal> {
         let bytes = self.parts.rooms.blobs.get(&self.parts.tenant, &digest).await.map_err(store)?;
         bytes.map(Into::into).ok_or_else(|| Refusal::Internal(format!("the component {digest} is gone from the disk")))
     }

@@ -5,6 +5,7 @@
 //! on the order; compiling a plugin happens before its turn.
 
 mod backtesting;
+mod canaries;
 mod candidates;
 mod contacts;
 mod deploying;
@@ -13,11 +14,12 @@ mod people;
 mod prompts;
 mod replaying;
 mod routing;
-mod travelling;
 mod stepping;
+mod travelling;
 mod uploading;
 mod version;
 
+pub(crate) use canaries::RolloutSteps;
 pub use people::PhoneSecrets;
 pub(crate) use people::kept_agent;
 pub(crate) use routing::sip_trunk;
@@ -35,8 +37,8 @@ use async_trait::async_trait;
 use backtesting::Backtests;
 use bytes::Bytes;
 use cordboard_admin::{
-    Backtest, BacktestSpec, Candidate, Centre, Comparison, Contact, Deployment, DeploymentSpec, Expected, Feed, Grant,
-    History, Order, Plugin, Prompt, Readiness, Refusal, Replayed, Revised, Status, Trunk, Upload,
+    Backtest, BacktestSpec, CanarySpec, Candidate, Centre, Comparison, Contact, Deployment, DeploymentSpec, Expected,
+    Feed, Grant, History, Order, Plugin, Prompt, Readiness, Refusal, Replayed, Revised, Status, Trunk, Upload,
 };
 use cordboard_core::agent::WantedState;
 use cordboard_core::board::{AgentView, ContactView, Input, QueueView};
@@ -190,6 +192,17 @@ impl Centre for HostCentre {
         order: Order,
     ) -> Result<Revised<Deployment>, Refusal> {
         self.go_back(name, to, order).await
+    }
+    async fn put_canary(
+        &self,
+        name: DeploymentName,
+        spec: CanarySpec,
+        order: Order,
+    ) -> Result<Revised<Deployment>, Refusal> {
+        self.begin_canary(name, spec, order).await
+    }
+    async fn promote(&self, name: DeploymentName, order: Order) -> Result<Revised<Deployment>, Refusal> {
+        self.promote_canary(name, order).await
     }
     async fn delete_deployment(&self, name: &DeploymentName, order: Order) -> Result<(), Refusal> {
         self.undeploy(name, order).await

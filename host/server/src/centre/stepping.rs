@@ -178,6 +178,11 @@ impl HostCentre {
             None => Expected::Absent,
         };
         let now = kept.map(|kept| kept.value);
+        if to.is_none() && now.as_ref().is_some_and(|now| now.canary.is_some()) {
+            let order = Order { expected, ..order };
+            self.end_canary(name, order, false).await?;
+            return self.one_deployment(name).await;
+        }
         let (mut before, why) = match (to, &now) {
             (Some(number), _) => (self.as_of(name, number).await?, Some(format!("to step {number}"))),
             (None, Some(now)) => (self.predecessor(name, now).await?, None),
@@ -187,6 +192,8 @@ impl HostCentre {
             before.spec.migration = now.spec.migration;
             before.spec.ask_anew = now.spec.ask_anew;
         }
+        // A state may have had a canary; what is gone back to is what served.
+        before.canary = None;
         let order = Order { expected, by: order.by, why: order.why.or(why) };
         self.deploy_checked(name.clone(), before, StepKind::RolledBack, order).await
     }
@@ -207,11 +214,7 @@ impl HostCentre {
     /// What served before: for flows what steps in where the version fails; else the latest state with another version.
     async fn predecessor(&self, name: &DeploymentName, now: &Deployed) -> Result<Deployed, Refusal> {
         if let Some(previous) = now.previous {
-            let settled = self.kept_version(previous).await?;
-            // The limits that it had are named only where the host's own would be others.
-            let spec = DeploymentSpec { limits: LimitValues::default(), ..settled.spec.clone() };
-            let unnamed = Deployed { spec, ..settled };
-            return self.brought_back(previous, unnamed).await;
+            return self.as_it_was(previous).await;
         }
         let serving = now.version(self.parts.limits);
         let (mut before, mut looked_at) = (None, 0);
@@ -230,6 +233,14 @@ impl HostCentre {
         }
         let detail = format!("`{name}` has served nothing else before");
         Err(Refusal::NoState { code: "no-predecessor", detail })
+    }
+
+    /// What a version is made of, to be deployed.
+    pub(super) async fn as_it_was(&self, version: Version) -> Result<Deployed, Refusal> {
+        let settled = self.kept_version(version).await?;
+        // The limits that it had are named only where the host's own would be others.
+        let spec = DeploymentSpec { limits: LimitValues::default(), ..settled.spec.clone() };
+        self.brought_back(version, Deployed { spec, ..settled }).await
     }
 
     /// What is this version: as it was set, or, where the host's own limits are others by now, with those it had.

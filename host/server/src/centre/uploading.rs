@@ -61,13 +61,16 @@ impl HostCentre {
 
     pub(super) async fn remove_plugin(&self, digest: Digest) -> Result<(), Refusal> {
         let _turn = self.turn().await;
-        let users: Vec<String> = self
-            .kept_deployments()
-            .await?
-            .into_iter()
-            .filter(|(_, kept)| kept.value.spec.plugin == digest)
-            .map(|(name, _)| name.to_string())
-            .collect();
+        let mut users = Vec::new();
+        for (name, kept) in self.kept_deployments().await? {
+            let tried = match &kept.value.canary {
+                Some(canary) => Some(self.kept_version(canary.version).await?.spec.plugin),
+                None => None,
+            };
+            if kept.value.spec.plugin == digest || tried == Some(digest) {
+                users.push(name.to_string());
+            }
+        }
         if !users.is_empty() {
             let by = format!("deployments {}", users.join(", "));
             return Err(Refusal::InUse { what: "plugin", name: digest.to_string(), by });

@@ -1,10 +1,11 @@
 //! What a deployment runs: its version, and what the plugin host loads for it.
 
-use crate::documents::DeploymentDocument;
+use crate::documents::{CanaryDocument, DeploymentDocument};
 use cordboard_admin::{DeploymentSpec, MissingGrant, Refusal};
 use cordboard_core::config::{Deployment, MigrationPolicy, World};
 use cordboard_core::ids::{DeploymentName, Digest, Version};
 use cordboard_core::limits::{Limit, LimitValues};
+use cordboard_core::rollout::Rollout;
 use cordboard_plugin::{Grants, Limits, LoadSpec, Manifest, ManifestError, PluginConfig};
 use std::sync::Arc;
 
@@ -72,6 +73,8 @@ pub struct Deployed {
     pub manifest: ManifestText,
     /// What served before.
     pub previous: Option<Version>,
+    /// What is tried beside it.
+    pub canary: Option<Rollout>,
 }
 
 impl Deployed {
@@ -181,7 +184,11 @@ impl Deployed {
         };
         let previous = document.previous.as_ref().map(|version| version.parse()).transpose().ok()?;
         let manifest = ManifestText::new(document.manifest.clone()).ok()?;
-        Some(Self { world: world_named(&document.world)?, spec, manifest, previous })
+        let canary = match &document.canary {
+            Some(canary) => Some(canary.read()?),
+            None => None,
+        };
+        Some(Self { world: world_named(&document.world)?, spec, manifest, previous, canary })
     }
 
     /// What is kept of it.
@@ -198,18 +205,19 @@ impl Deployed {
             migrate: self.spec.migration == MigrationPolicy::Migrate,
             ask_anew: self.spec.ask_anew,
             previous: self.previous.map(|version| version.to_string()),
+            canary: self.canary.as_ref().map(CanaryDocument::of),
         }
     }
 
     /// The same version, whatever the host's own limits become.
     pub(super) fn settled(&self, host: HostLimits) -> Self {
-        Self { spec: DeploymentSpec { limits: self.limits(host), ..self.spec.clone() }, ..self.clone() }
+        Self { spec: DeploymentSpec { limits: self.limits(host), ..self.spec.clone() }, canary: None, ..self.clone() }
     }
 
     /// As the board hears of it.
     pub(crate) fn as_set_up(&self, name: DeploymentName, version: Version, previous: Option<Version>) -> Deployment {
         let DeploymentSpec { migration, ask_anew, .. } = self.spec;
-        Deployment { name, world: self.world, version, previous, migration, ask_anew, rollout: None }
+        Deployment { name, world: self.world, version, previous, migration, ask_anew, rollout: self.canary.clone() }
     }
 }
 
@@ -259,7 +267,7 @@ mod tests {
             ask_anew: false,
         };
         let manifest = ManifestText::new(manifest.map(Into::into)).unwrap();
-        Deployed { world: World::Flow, spec, manifest, previous: None }
+        Deployed { world: World::Flow, spec, manifest, previous: None, canary: None }
     }
 
     #[test]

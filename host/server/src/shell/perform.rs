@@ -10,7 +10,8 @@ use crate::holds::Holds;
 use crate::prompts::{PromptLibrary, Reported};
 use cordboard_core::board::{Effect, Input, LegFailure, LegOffer, LegSource, Refusal, Rehearsal, Rehearse};
 use cordboard_core::flow::{Address, Prompt, RejectCause};
-use cordboard_core::ids::{AgentId, ContactId, LegId, LookupId, PlayId, Version};
+use cordboard_core::ids::{AgentId, ContactId, DeploymentName, LegId, LookupId, PlayId, Version};
+use cordboard_core::rollout::RolloutStep;
 use cordboard_media::{MediaEvent, MediaHandle, PlaySource, SdpError, SessionId};
 use cordboard_plugin::{FlowHandle, FlowMessage, FlowStart, PluginHost};
 use cordboard_sip::{CallId, Dial, EndCause, Party, SipEvent, SipHandle, Source, Target};
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, warn};
 
 /// Performs effects.
 pub(crate) struct Performer {
@@ -61,6 +62,8 @@ pub(crate) struct Parts {
     pub board: BoardHandle,
     /// Stored values.
     pub stored: ValueParts,
+    /// To who keeps what canaries do by themselves.
+    pub rollouts: mpsc::UnboundedSender<(DeploymentName, RolloutStep)>,
 }
 
 impl Performer {
@@ -169,7 +172,8 @@ impl Performer {
             Effect::UnloadVersion(version) => self.parts.holds.unless_held(version, || {
                 self.parts.plugins.unload(version);
             }),
-            Effect::RolloutStepped(name, step) => info!(deployment = %name, step = step.what.code(), "a canary"),
+            // Nobody takes them any more only when the host ends.
+            Effect::RolloutStepped(name, step) => drop(self.parts.rollouts.send((name, *step))),
             Effect::Drained => self.drained = true,
         }
     }

@@ -1,7 +1,7 @@
 //! Canaries, as they must be: what the board does with them by itself.
 
 use super::{Held, Watch, holds};
-use cordboard_core::config::Deployment;
+use cordboard_core::config::{Deployment, World};
 use cordboard_core::ids::DeploymentName;
 use cordboard_core::rollout::{Rollout, RolloutStep, Stepped};
 
@@ -43,7 +43,7 @@ impl Watch {
                 None
             }
             Stepped::Promoted => {
-                found.previous = Some(found.version);
+                found.previous = (found.world == World::Flow).then_some(found.version);
                 found.version = step.version;
                 found.rollout.take()
             }

@@ -1,6 +1,6 @@
 //! A conversation with a stop of every kind, for replays: the configuration's `mode` makes it a version that goes on
 //! from it (`more`), means something else by its keys (`swapped`), or fails (`loop`, `trap`, `trap-after-key`, `hog`,
-//! `loop-after-key`, `hog-after-key`).
+//! `loop-after-key`, `hog-after-key`), or takes its time (`slow-after-key`).
 
 use crate::bindings::cordboard::flow::conversation::Contact;
 use crate::bindings::cordboard::flow::types::{
@@ -8,6 +8,7 @@ use crate::bindings::cordboard::flow::types::{
 };
 use crate::bindings::wasi::config::store;
 use crate::bindings::wasi::logging::logging;
+use std::hint::black_box;
 
 type Outcome<T> = Result<T, String>;
 
@@ -57,6 +58,7 @@ fn menus(contact: &Contact, mode: &str) -> Outcome<EndReason> {
             "loop-after-key" => drop(crate::spin()),
             "trap-after-key" => drop(crate::trap_here()),
             "hog-after-key" => drop(crate::allocate()),
+            "slow-after-key" => dawdle(),
             _ => {}
         }
         logging::log(logging::Level::Info, "tour", &format!("{mode} was answered"));
@@ -68,6 +70,13 @@ fn menus(contact: &Contact, mode: &str) -> Outcome<EndReason> {
             "agent" => queue(contact)?,
             _ => {}
         }
+    }
+}
+
+/// Some million steps: longer than a flow should take, and not for ever.
+fn dawdle() {
+    for step in 0..20_000_000u64 {
+        black_box(step);
     }
 }
 
