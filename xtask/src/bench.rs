@@ -10,11 +10,12 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 /// A benchmark program: what kind of target, and its name.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("example", "bench"),
     ("example", "conversations"),
     ("example", "records_bench"),
     ("example", "backtests"),
+    ("example", "canaries"),
     ("example", "media_load"),
     ("bin", "cordboard-bench"),
 ];

@@ -3,6 +3,7 @@
 //!
 //! The host is a child process in the dev profile, which optimises what is measured; compare within one run.
 
+mod rollback;
 mod sleeping;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -39,6 +40,10 @@ fn say(line: &str) {
 }
 
 fn run() -> Result<()> {
+    // One part alone, by its name.
+    if std::env::args().nth(1).as_deref() == Some("rollback") {
+        return rollback::measure();
+    }
     // Callers come faster than a centre of this size would let them in.
     let centre = Centre::start(HostOptions { sip: "calls_per_second = 1000".into(), ..HostOptions::default() })?;
     centre.set_up()?;
@@ -48,7 +53,8 @@ fn run() -> Result<()> {
     runtime.block_on(waiting(&centre))?;
     cpu_per_call(&centre)?;
     centre.host.stop()?;
-    runtime.block_on(sleeping::measure())
+    runtime.block_on(sleeping::measure())?;
+    rollback::measure()
 }
 
 /// The host's CPU time for calls that hear the greeting, press 1, hear the balance and hang up.
