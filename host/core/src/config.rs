@@ -79,7 +79,7 @@ pub struct Deployment {
     /// with the old one (journal rule 11).
     pub ask_anew: bool,
     /// A version tried beside it. The shell makes sure that it is loaded too.
-    pub rollout: Option<Rollout>,
+    pub rollout: Option<Box<Rollout>>,
 }
 
 /// What becomes of a deployment's contacts in progress when another version is deployed.

@@ -49,7 +49,7 @@ fn board(rollout: Option<Rollout>) -> Board {
         while board.poll_effect().is_some() {}
     };
     let deployment = Deployment::new(name.clone(), World::Flow, Digest([1; 32]));
-    give(Input::PutDeployment(Deployment { rollout, ..deployment }));
+    give(Input::PutDeployment(Deployment { rollout: rollout.map(Box::new), ..deployment }));
     give(Input::PutEntryPoint(EntryPoint {
         name: EntryPointName::new("main").unwrap(),
         numbers: vec!["100".into()],

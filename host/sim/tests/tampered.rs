@@ -460,8 +460,7 @@ fn sleepers_and_predecessors() {
     noticed(lost, "a flow's call gets one reply");
     let descends = |effect: &Effect| tells(effect, |what| matches!(what, What::Descended { rung: "safe-flow", .. }));
     let twice = break_versions(|effects| {
-        let found = at(effects, descends);
-        found.inspect(|at| effects.insert(*at, effects[*at].clone())).is_some()
+        at(effects, descends).inspect(|at| effects.insert(*at, effects[*at].clone())).is_some()
     });
     noticed(twice, "nobody comes back up the ladder");
     let silent = break_versions(|effects| {
@@ -476,12 +475,10 @@ fn sleepers_and_predecessors() {
 
 #[test]
 fn canaries() {
-    let otherwise = changed_version(|effect| match effect {
-        Effect::RolloutStepped(_, step) => {
-            step.rollout += 1;
-            true
-        }
-        _ => false,
+    let otherwise = changed_version(|effect| {
+        let Effect::RolloutStepped(_, step) = effect else { return false };
+        step.rollout += 1;
+        true
     });
     noticed(otherwise, "a canary that is there goes on");
 }

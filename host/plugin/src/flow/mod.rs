@@ -87,7 +87,7 @@ pub enum FlowMessage {
         /// The guest as it was when it failed, if that was asked for: a wasm core dump.
         core_dump: Option<Vec<u8>>,
         /// What it did beside what its journal has.
-        seen: Seen,
+        seen: Box<Seen>,
     },
     /// A line for the plugin's log. Dropped, and counted, while the channel is full.
     Log {

@@ -237,7 +237,7 @@ impl Seat {
 
     async fn rehearsed(&self, result: Rehearsal, reached: (u64, u64), core_dump: Option<Vec<u8>>) {
         let (contact, run) = (self.contact, self.run);
-        let seen = self.gate.watch().take();
+        let seen = Box::new(self.gate.watch().take());
         self.send(FlowMessage::Rehearsed { contact, run, result, reached, core_dump, seen }).await;
     }
 }

@@ -45,7 +45,7 @@ impl PluginHost {
         drop(handle);
         match message? {
             FlowMessage::Rehearsed { result, reached: (reached, substituted), seen, .. } => {
-                Some(Rehearsed { result, reached, substituted, seen })
+                Some(Rehearsed { result, reached, substituted, seen: *seen })
             }
             FlowMessage::Call { .. } | FlowMessage::Ended { .. } | FlowMessage::Log { .. } => None,
         }

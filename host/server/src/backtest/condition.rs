@@ -39,11 +39,11 @@ pub(crate) enum ConditionError {
     #[error("it has none of <, <=, >, >=: write it as agreement<99%")]
     NoComparison,
     #[error("`{0}` is no figure: it is one of agreement, share, contacts, compared, agreed, diverged, failed, skipped")]
-    NoFigure(String),
+    UnknownFigure(String),
     #[error("`{0}` is no number: digits, and up to three behind the point of a percentage")]
-    NoNumber(String),
+    NotANumber(String),
     #[error("{0} is a number of contacts, not a percentage")]
-    NoPercentage(&'static str),
+    CountInPercent(&'static str),
 }
 
 impl Figure {
@@ -98,13 +98,13 @@ impl FromStr for Condition {
         let (compared, number) = found.ok_or(ConditionError::NoComparison)?;
         let (name, number) = (name.trim(), number.trim());
         let figure = Figure::ALL.into_iter().find(|figure| figure.name() == name);
-        let figure = figure.ok_or_else(|| ConditionError::NoFigure(name.chars().take(40).collect()))?;
+        let figure = figure.ok_or_else(|| ConditionError::UnknownFigure(name.chars().take(40).collect()))?;
         let (digits, percent) = number.strip_suffix('%').map_or((number, false), |digits| (digits.trim_end(), true));
         if percent && !figure.percent() {
-            return Err(ConditionError::NoPercentage(figure.name()));
+            return Err(ConditionError::CountInPercent(figure.name()));
         }
         let bound = thousandths(digits).filter(|bound| figure.percent() || bound % 1000 == 0);
-        let bound = bound.ok_or_else(|| ConditionError::NoNumber(number.chars().take(40).collect()))?;
+        let bound = bound.ok_or_else(|| ConditionError::NotANumber(number.chars().take(40).collect()))?;
         Ok(Self { figure, compared, bound })
     }
 }
@@ -182,13 +182,13 @@ mod tests {
         for text in ["", "agreement", "agreement=99", "agreement!99"] {
             assert_eq!(read(text), Err(ConditionError::NoComparison), "{text}");
         }
-        assert_eq!(read("<99"), Err(ConditionError::NoFigure(String::new())));
-        assert_eq!(read("agreements<99"), Err(ConditionError::NoFigure("agreements".into())));
+        assert_eq!(read("<99"), Err(ConditionError::UnknownFigure(String::new())));
+        assert_eq!(read("agreements<99"), Err(ConditionError::UnknownFigure("agreements".into())));
         for number in ["", "%", "-1", "1e3", "1.", ".5", "1.2345", "x", "99999999999999999999", "٩", "<5", "1_000"] {
-            assert!(matches!(read(&format!("agreement<{number}")), Err(ConditionError::NoNumber(_))), "{number}");
+            assert!(matches!(read(&format!("agreement<{number}")), Err(ConditionError::NotANumber(_))), "{number}");
         }
-        assert_eq!(read("diverged>5%"), Err(ConditionError::NoPercentage("diverged")));
-        assert!(matches!(read("diverged>0.5"), Err(ConditionError::NoNumber(_))));
+        assert_eq!(read("diverged>5%"), Err(ConditionError::CountInPercent("diverged")));
+        assert!(matches!(read("diverged>0.5"), Err(ConditionError::NotANumber(_))));
     }
 
     #[test]

@@ -217,7 +217,15 @@ impl Deployed {
     /// As the board hears of it.
     pub(crate) fn as_set_up(&self, name: DeploymentName, version: Version, previous: Option<Version>) -> Deployment {
         let DeploymentSpec { migration, ask_anew, .. } = self.spec;
-        Deployment { name, world: self.world, version, previous, migration, ask_anew, rollout: self.canary.clone() }
+        Deployment {
+            name,
+            world: self.world,
+            version,
+            previous,
+            migration,
+            ask_anew,
+            rollout: self.canary.clone().map(Box::new),
+        }
     }
 }
 

@@ -86,7 +86,7 @@ impl Setup {
                 deployment.ask_anew = random.chance(plan.migrating);
                 let along = random.chance(plan.migrating);
                 deployment.migration = if along { MigrationPolicy::Migrate } else { MigrationPolicy::Pin };
-                deployment.rollout = random.chance(400).then(|| canary(number, fresh, random));
+                deployment.rollout = random.chance(400).then(|| Box::new(canary(number, fresh, random)));
                 Some((Input::PutDeployment(deployment.clone()), None))
             }
             6 => {

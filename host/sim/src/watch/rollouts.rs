@@ -22,7 +22,7 @@ impl Watch {
     }
 
     /// A canary is over.
-    pub(super) fn tried(&mut self, name: &DeploymentName, rollout: Option<Rollout>) {
+    pub(super) fn tried(&mut self, name: &DeploymentName, rollout: Option<Box<Rollout>>) {
         if let Some(rollout) = rollout {
             self.tried.insert(name.clone(), rollout.id);
         }

@@ -63,11 +63,11 @@ pub(super) fn tried(what: u8) -> Deployment {
         1 => (deployment("bank", World::Crm, 5), 3),
         _ => (Deployment { previous: Some(version(1)), ..deployment("reception", World::Flow, 2) }, 8),
     };
-    Deployment { rollout: Some(trying(what, n)), ..deployment }
+    Deployment { rollout: Some(Box::new(trying(what, n))), ..deployment }
 }
 
 fn with(rollout: Rollout) -> Deployment {
-    Deployment { rollout: Some(rollout), ..deployment("reception", World::Flow, 1) }
+    Deployment { rollout: Some(Box::new(rollout)), ..deployment("reception", World::Flow, 1) }
 }
 
 fn menu() -> Request {
@@ -299,8 +299,8 @@ fn scorers_and_directories_have_canaries_too() {
     let vip = Rule { when: Condition { queue: Some("support".into()), ..Condition::default() }, then: Verdict::Canary };
     let mut scoring = canary(1, 5, fallbacks.clone());
     scoring.plan.rules = vec![vip];
-    desk.give(Input::PutDeployment(of("scorer", World::Scorer, 4, Some(scoring))));
-    desk.give(Input::PutDeployment(of("bank", World::Crm, 6, Some(canary(1, 7, fallbacks)))));
+    desk.give(Input::PutDeployment(of("scorer", World::Scorer, 4, Some(Box::new(scoring)))));
+    desk.give(Input::PutDeployment(of("bank", World::Crm, 6, Some(Box::new(canary(1, 7, fallbacks))))));
     desk.give(Input::PutQueue(Queue { scorer: Some(deployment_name("scorer")), ..queue("support") }));
     let key = || LookupKey { directory: Some(deployment_name("bank")), kind: "phone".into(), value: "1".into() };
     let (call, _) = desk.asks("777");
