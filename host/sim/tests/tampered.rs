@@ -475,10 +475,9 @@ fn sleepers_and_predecessors() {
 
 #[test]
 fn canaries() {
-    let otherwise = changed_version(|effect| {
-        let Effect::RolloutStepped(_, step) = effect else { return false };
-        step.rollout += 1;
-        true
+    let otherwise = changed_version(|effect| match effect {
+        Effect::RolloutStepped(_, step) => std::mem::replace(&mut step.rollout, 0) > 0,
+        _ => false,
     });
     noticed(otherwise, "a canary that is there goes on");
 }
