@@ -79,6 +79,7 @@ pub fn encoded(text: &str) -> String {
 pub struct Client {
     base: String,
     token: Token,
+    operator: Option<String>,
     agent: Agent,
     /// For what has no end.
     streaming: Agent,
@@ -94,7 +95,18 @@ impl Client {
         let https = base.starts_with("https:");
         let agent = http::agent(https, Bound::Whole(ANSWERS_WITHIN));
         let streaming = http::agent(https, Bound::Silence(SPEAKS_WITHIN));
-        Ok(Self { base, token, agent, streaming })
+        Ok(Self { base, token, operator: None, agent, streaming })
+    }
+
+    /// The same client, which says with every change who asks for it: 1 to 64 visible ASCII characters.
+    #[must_use]
+    pub fn named(self, operator: Option<String>) -> Self {
+        Self { operator, ..self }
+    }
+
+    /// Who asks, as it is said.
+    pub fn operator(&self) -> Option<&str> {
+        self.operator.as_deref()
     }
 
     /// The host's address.
@@ -127,26 +139,23 @@ impl Client {
     /// # Errors
     /// No answer, or not success: 412 if it has changed meanwhile.
     pub fn put(&self, path: &str, body: &Value, expected: &Expected) -> Result<Answer, ClientError> {
-        let request = match expected {
-            Expected::Absent => self.request("PUT", path).header("if-none-match", "*"),
-            Expected::Tag(tag) => self.request("PUT", path).header("if-match", tag),
-        };
-        self.ask(request.header("content-type", "application/json"), body.to_string().as_bytes())
+        self.change("PUT", path, body, expected)
     }
 
-    /// POST without a body, where the document is what the client last saw.
+    /// POST of something that is to be done with a document, where that is what the client last saw.
     ///
     /// # Errors
     /// No answer, or not success: 412 if it has changed meanwhile.
-    pub fn post(&self, path: &str, expected: Option<&Expected>) -> Result<Answer, ClientError> {
-        let request = self.request("POST", path);
-        self.ask(
-            match expected {
-                Some(Expected::Tag(tag)) => request.header("if-match", tag),
-                Some(Expected::Absent) | None => request,
-            },
-            &[],
-        )
+    pub fn post(&self, path: &str, body: &Value, expected: &Expected) -> Result<Answer, ClientError> {
+        self.change("POST", path, body, expected)
+    }
+
+    fn change(&self, method: &str, path: &str, body: &Value, expected: &Expected) -> Result<Answer, ClientError> {
+        let request = match expected {
+            Expected::Absent => self.request(method, path).header("if-none-match", "*"),
+            Expected::Tag(tag) => self.request(method, path).header("if-match", tag),
+        };
+        self.ask(request.header("content-type", "application/json"), body.to_string().as_bytes())
     }
 
     /// POST of a question, or of something that is to be done.
@@ -223,7 +232,11 @@ impl Client {
 
     fn request(&self, method: &str, path: &str) -> ureq::http::request::Builder {
         let url = format!("{}{path}", self.base);
-        Request::builder().method(method).uri(url).header("authorization", self.token.bearer())
+        let request = Request::builder().method(method).uri(url).header("authorization", self.token.bearer());
+        match &self.operator {
+            Some(operator) if method != "GET" => request.header("cordboard-operator", operator),
+            Some(_) | None => request,
+        }
     }
 
     fn ask(&self, request: ureq::http::request::Builder, body: &[u8]) -> Result<Answer, ClientError> {

@@ -66,6 +66,11 @@ pub enum ClientError {
     /// There is no token for it.
     #[error("there is no token for {0}")]
     NoToken(String),
+    /// The name of whoever asks, as it was given there, is none.
+    #[error(
+        "{0} is no operator's name: 1 to 64 visible ASCII characters, and not `cordboard`, which is the host itself"
+    )]
+    BadOperator(&'static str),
     /// A token that is none.
     #[error("{0} holds no token: 16 to 256 visible characters")]
     BadToken(String),
@@ -88,6 +93,9 @@ impl ClientError {
             }
             Self::NoHost(_) => "write it as http://HOST:PORT, or add it to client.toml as [hosts.NAME]",
             Self::File { .. } => "put the file right; README.md has an example",
+            Self::BadOperator(_) => {
+                "give another with --as NAME, CORDBOARD_OPERATOR, or as `operator` in client.toml; without any it is the login name"
+            }
             Self::NoToken(_) | Self::BadToken(_) => {
                 "give it with --token-file FILE, CORDBOARD_TOKEN or CORDBOARD_TOKEN_FILE, or as `token_file` in client.toml; \
                  `cordboard serve` keeps it as `admin-token` in its data folder"

@@ -6,10 +6,13 @@
 //!   the host's `token_file` in `client.toml`; else, for a host of this machine, `cordboard-data/admin-token` in this folder or
 //!   the nearest above. A host that `--host` names by its name in `client.toml` comes with its own token, whatever the
 //!   environment says: a token for one host is not to be sent to another.
+//!
+//! Who asks is a name alone, the same for every host: see `operator`.
 
 use crate::Token;
 use crate::api::Client;
 use crate::error::ClientError;
+use crate::operator::operator;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -35,6 +38,8 @@ pub struct Flags {
     pub host: Option<String>,
     /// A file with the token.
     pub token_file: Option<PathBuf>,
+    /// The name of whoever asks.
+    pub operator: Option<String>,
 }
 
 /// What is around the program.
@@ -49,7 +54,16 @@ pub struct Surroundings {
 impl Surroundings {
     /// Those of this process.
     pub fn here() -> Self {
-        let names = ["CORDBOARD_HOST", "CORDBOARD_TOKEN", "CORDBOARD_TOKEN_FILE", "XDG_CONFIG_HOME", "HOME"];
+        let names = [
+            "CORDBOARD_HOST",
+            "CORDBOARD_TOKEN",
+            "CORDBOARD_TOKEN_FILE",
+            "CORDBOARD_OPERATOR",
+            "XDG_CONFIG_HOME",
+            "HOME",
+            "USER",
+            "LOGNAME",
+        ];
         let variable = |name: &&str| Some(((*name).to_owned(), std::env::var(name).ok()?));
         Self {
             variables: names.iter().filter_map(variable).collect(),
@@ -57,7 +71,7 @@ impl Surroundings {
         }
     }
 
-    fn variable(&self, name: &str) -> Option<&str> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
@@ -83,6 +97,8 @@ impl Surroundings {
 struct Document {
     /// A name of `hosts`.
     default: Option<String>,
+    /// Who asks.
+    operator: Option<String>,
     #[serde(default)]
     hosts: BTreeMap<String, Known>,
 }
@@ -101,16 +117,19 @@ struct Chosen {
     token_file: Option<PathBuf>,
     /// It was chosen by a flag, by its name.
     by_name: bool,
+    /// Of `client.toml`: who asks.
+    operator: Option<String>,
 }
 
 /// A client of the host that is meant.
 ///
 /// # Errors
-/// It isn't known which, there is no token, or a file can't be used.
+/// It isn't known which, there is no token, a name is none, or a file can't be used.
 pub fn find(flags: &Flags, around: &Surroundings) -> Result<Client, ClientError> {
     let chosen = choose(flags, around)?;
     let token = token(flags, around, &chosen)?;
-    Client::new(&chosen.address, token)
+    let operator = operator(flags.operator.as_deref(), chosen.operator.as_deref(), around)?;
+    Ok(Client::new(&chosen.address, token)?.named(operator))
 }
 
 /// An address as everything here writes it: `http://HOST:PORT`. None if it is none.
@@ -135,7 +154,7 @@ fn choose(flags: &Flags, around: &Surroundings) -> Result<Chosen, ClientError> {
     let of = |known: &Known, by_name: bool| {
         let path = file.as_deref().unwrap_or(Path::new(""));
         let token_file = known.token_file.as_ref().map(|token| around.token_path(path, token));
-        Chosen { address: known.url.clone(), token_file, by_name }
+        Chosen { address: known.url.clone(), token_file, by_name, operator: document.operator.clone() }
     };
     let named = |text: &str, flag: bool| {
         if let Some(known) = document.hosts.get(text) {
@@ -143,7 +162,8 @@ fn choose(flags: &Flags, around: &Surroundings) -> Result<Chosen, ClientError> {
         }
         let address = address(text).ok_or_else(|| ClientError::NoHost(text.to_owned()))?;
         let known = document.hosts.values().find(|known| self::address(&known.url).as_ref() == Some(&address));
-        Ok(known.map_or(Chosen { address, token_file: None, by_name: false }, |known| of(known, false)))
+        let unknown = || Chosen { address, token_file: None, by_name: false, operator: document.operator.clone() };
+        Ok(known.map_or_else(unknown, |known| of(known, false)))
     };
     match (&flags.host, around.variable("CORDBOARD_HOST"), &document.default) {
         (Some(text), _, _) => named(text, true),
@@ -261,7 +281,7 @@ mod tests {
             let at = flags.iter().position(|flag| *flag == name)?;
             flags.get(at + 1).map(|value| value.replace('~', &home.display().to_string()))
         };
-        let flags = Flags { host: flag("--host"), token_file: flag("--token-file").map(PathBuf::from) };
+        let flags = Flags { host: flag("--host"), token_file: flag("--token-file").map(PathBuf::from), operator: None };
         let chosen = choose(&flags, &around).map_err(|error| error.to_string())?;
         let token = token(&flags, &around, &chosen).map_err(|error| error.to_string())?;
         let client = Client::new(&chosen.address, token.clone()).map_err(|error| error.to_string())?;

@@ -10,6 +10,7 @@ mod events;
 pub mod hosts;
 mod http;
 pub mod oci;
+mod operator;
 mod problem;
 
 pub use api::{Answer, Client, Expected, Upload, encoded};

@@ -35,9 +35,13 @@ impl Problem {
             (404, "no-route") => "bring the host up to date: it doesn't know this yet",
             (404, _) => "check the name; `cordboard plugin list` tells which plugins and deployments there are",
             (409, "in-use") => "let what is named above use something else first",
+            (409, "no-predecessor" | "no-step" | "no-state" | "state-gone") => {
+                "see which steps there are: `cordboard deployment history NAME`; `deployment rollback NAME --to STEP` goes to one"
+            }
             (409, _) => "wait until that is no longer so, then run it again",
             (412, _) => {
-                "someone else changed it meanwhile, and it stays as they left it: look at it, then run this again"
+                "someone else changed it meanwhile, and it stays as they left it: look at it (`cordboard deployment show NAME` \
+                 and `history NAME`, if it is one), then run this again"
             }
             (413, _) => {
                 "make it smaller (`cordboard plugin check` tells its size), or let the operator raise `[admin] max_upload_mib`"
@@ -50,6 +54,10 @@ impl Problem {
             (422, "compile-timeout" | "compile-limit") => {
                 "make the component smaller, or let the operator raise `plugins.compile_timeout_s`"
             }
+            (422, "weights-sum" | "stages-fall" | "rule-never-matches" | "unknown-figure" | "invalid-hours") => {
+                "put the plan right: `--stages`, or the file of `--plan`; `cordboard openapi` has its form"
+            }
+            (422, "same-version") => "try another component, or another configuration: `--config NAME=VALUE`",
             (422, "trial-failed") => "find out why with `cordboard plugin test`, then push what you put right",
             (400 | 415 | 422, _) => "put that right; `cordboard plugin check` tells what a host will say of a plugin",
             (429 | 503 | 504, _) => "try again in a moment; /readyz and the log of the host say what is wrong",
@@ -83,6 +91,7 @@ mod tests {
             (404, "no-route", "up to date"),
             (409, "in-use", "use something else first"),
             (409, "not-now", "wait until"),
+            (409, "no-step", "deployment history"),
             (412, "precondition-failed", "as they left it"),
             (413, "too-large", "max_upload_mib"),
             (422, "unsigned", "--key FILE"),
@@ -90,6 +99,8 @@ mod tests {
             (422, "invalid-config", "--config"),
             (422, "unknown-version", "up to date"),
             (422, "malformed-component", "plugin check"),
+            (422, "weights-sum", "--plan"),
+            (422, "same-version", "another configuration"),
             (503, "busy", "in a moment"),
             (500, "internal", "the log"),
             (418, "teapot", "same version"),

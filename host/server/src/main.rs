@@ -7,9 +7,11 @@ use std::process::ExitCode;
 mod backtest;
 mod candidate;
 mod contact;
+mod deployment;
 mod phone;
 mod plugin;
 mod remote;
+mod span;
 
 /// A contact-centre switchboard programmed in WebAssembly.
 #[derive(Parser)]
@@ -32,6 +34,9 @@ enum Command {
     /// What became of contacts: each step, what was logged, where a flow failed, what it used.
     #[command(subcommand)]
     Contact(contact::ContactCommand),
+    /// What serves under which name, since when and why; going back, and trying a version on a part of the callers.
+    #[command(subcommand)]
+    Deployment(Box<deployment::DeploymentCommand>),
     /// Tells what a version of a flow would have done with contacts that have ended, before it serves anybody.
     ///
     /// Ends with 0 if every --fail-if held off, with 1 if one did not, with 2 if it could not be done.
@@ -122,6 +127,7 @@ fn main() -> ExitCode {
         }
         Command::Backtest(arguments) => return verdict(backtest::run(&arguments)),
         Command::Contact(command) => contact::run(&command),
+        Command::Deployment(command) => deployment::run(&command),
         Command::Completions { shell } => {
             completions(shell);
             Ok(())

@@ -77,7 +77,7 @@ impl PhoneArguments {
             let token = Token::new(token).context("--token is no token: 16 to 256 visible characters")?;
             return Ok(Some(Client::new(api, token)?));
         }
-        let flags = hosts::Flags { host: Some(api.clone()), token_file: self.token_file.clone() };
+        let flags = hosts::Flags { host: Some(api.clone()), token_file: self.token_file.clone(), operator: None };
         Ok(Some(hosts::find(&flags, &hosts::Surroundings::here())?))
     }
 }

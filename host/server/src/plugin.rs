@@ -15,8 +15,11 @@ mod sources;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use cordboard_author::{Lang, World};
+pub(crate) use deploy::{Values, Wanted, announce, brought, changes, refuse_beside_canary, settled};
 pub(crate) use local::{keygen, sign};
+pub(crate) use named::called;
 pub(crate) use push::Packed;
+pub(crate) use registry::RegistryArguments;
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
@@ -39,7 +42,7 @@ pub(crate) enum PluginCommand {
     Push(push::Arguments),
     /// Lets an uploaded plugin serve: a new deployment, or another version of one.
     Deploy(Box<deploy::Arguments>),
-    /// Lets the version of a deployment serve again that served before.
+    /// Lets what served before serve again: as `deployment rollback`.
     Rollback(rollback::Arguments),
     /// Lists a host's plugins: worlds, versions, where they serve, and with how many contacts.
     List(list::Arguments),

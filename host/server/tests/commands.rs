@@ -4,64 +4,15 @@
 
 use anyhow::{Context as _, Result, ensure};
 use cordboard_client::{Client, Expected, Token};
-use cordboard_trial::{Centre, HostOptions, Told, Wire, WireCall, binary, continuous, plugin, tried};
+use cordboard_trial::{Centre, HostOptions, Terminal, Told, Wire, WireCall, continuous, plugin, tried};
 use serde_json::json;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 const SOON: Duration = Duration::from_secs(60);
-
-/// Someone at a terminal: a folder of their own, and nothing in the environment but which host is meant.
-struct Terminal<'c> {
-    home: TempDir,
-    centre: &'c Centre,
-}
-
-impl<'c> Terminal<'c> {
-    fn new(centre: &'c Centre) -> Result<Self> {
-        Ok(Self { home: tempfile::tempdir()?, centre })
-    }
-
-    fn command(&self, words: &[&str]) -> Result<Command> {
-        let mut command = Command::new(binary("cordboard")?);
-        command.args(words).current_dir(self.home.path()).stdin(Stdio::null());
-        // Tools that were fetched are found where they are, a client.toml of whoever tests isn't.
-        command.env_remove("CORDBOARD_TOKEN").env("XDG_CONFIG_HOME", self.home.path());
-        command.env("CORDBOARD_HOST", self.centre.host.admin());
-        command.env("CORDBOARD_TOKEN_FILE", self.centre.data().join("admin-token"));
-        Ok(command)
-    }
-
-    /// What it said, and its exit code.
-    fn types(&self, words: &[&str]) -> Result<(i32, String)> {
-        let output = self.command(words)?.output()?;
-        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        ensure!(!text.contains(self.centre.host.token()), "the token is shown: {text}");
-        Ok((output.status.code().unwrap_or(-1), text))
-    }
-
-    /// What it said, where it succeeds and says all of this.
-    fn done(&self, words: &[&str], says: &[&str]) -> Result<String> {
-        let (code, text) = self.types(words)?;
-        ensure!(code == 0 && says.iter().all(|part| text.contains(part)), "{words:?}: {code}, not {says:?}: {text}");
-        Ok(text)
-    }
-
-    /// Where it fails, saying all of this.
-    fn fails(&self, words: &[&str], says: &[&str]) -> Result<()> {
-        let (code, text) = self.types(words)?;
-        let next = text.contains("\nnext: ");
-        ensure!(
-            code == 1 && next && says.iter().all(|part| text.contains(part)),
-            "{words:?}: {code}, not {says:?}: {text}"
-        );
-        Ok(())
-    }
-}
 
 fn path(path: &Path) -> &str {
     path.to_str().unwrap_or_default()
@@ -150,15 +101,15 @@ fn what_is_missing_or_wrong_comes_with_the_next_step() -> Result<()> {
     terminal.done(&grant, &["http-crm may use", centre.bank.url(), "private addresses too", "its manifest wants"])?;
     let said = terminal.done(&deploy, &["serves there already", "default_directory"])?;
     ensure!(!said.contains("missing"), "{said}");
-    terminal.fails(&["plugin", "rollback", "bank"], &["for flows alone", "plugin deploy DIGEST --deployment bank"])?;
-    terminal.fails(&["plugin", "rollback", "nobody"], &["there is no deployment `nobody`", "plugin list"])?;
+    terminal.fails(&["plugin", "rollback", "bank"], &["has served nothing else before", "deployment history"])?;
+    terminal.fails(&["plugin", "rollback", "nobody"], &["there is no deployment `nobody`", "deployment list"])?;
     terminal.done(&["plugin", "grant", "http-crm", "--revoke"], &["may use nothing"])?;
     terminal
         .fails(&["plugin", "grant", "http-crm", "--egress", "crm.example"], &["is not [METHODS ]http://HOST:PORT"])
         .or_else(|error| if error.to_string().contains("crm.example") { Ok(()) } else { Err(error) })?;
 
     // A host that isn't there, one that lets nobody in, something else, and nothing to say who one is.
-    let wrong = terminal.home.path().join("wrong");
+    let wrong = terminal.home().join("wrong");
     std::fs::write(&wrong, "0123456789abcdef0123456789abcdef\n")?;
     terminal.fails(&["plugin", "list", "--token-file", path(&wrong)], &["401", "--token-file, CORDBOARD_TOKEN"])?;
     terminal.fails(
@@ -168,7 +119,7 @@ fn what_is_missing_or_wrong_comes_with_the_next_step() -> Result<()> {
     terminal.fails(&["plugin", "list", "--host", centre.bank.url()], &["not as a host's admin API does"])?;
     terminal.fails(&["plugin", "list", "--host", "prod"], &["`prod` is no host", "client.toml"])?;
     // A host of this machine, as `serve` leaves address and token in the folder.
-    let kept = terminal.home.path().join("cordboard-data");
+    let kept = terminal.home().join("cordboard-data");
     std::fs::create_dir_all(&kept)?;
     for name in ["admin-token", "admin-address"] {
         std::fs::copy(centre.data().join(name), kept.join(name))?;
@@ -233,7 +184,7 @@ fn a_call_goes_on_while_its_flow_is_rebuilt_by_zig_and_what_fails_reaches_no_hos
     let centre = Centre::start(HostOptions::default())?;
     let terminal = Terminal::new(&centre)?;
     terminal.done(&["plugin", "new", "--world", "flow", "--lang", "c", "greeter"], &["greeter"])?;
-    let source = terminal.home.path().join("greeter/main.c");
+    let source = terminal.home().join("greeter/main.c");
     let written = std::fs::read_to_string(&source)?;
     let edit = |from: &str, to: &str| -> Result<()> {
         ensure!(written.contains(from), "the template has no `{from}`");
@@ -286,7 +237,7 @@ fn a_plugins_scripts_are_played_or_it_is_said_that_there_are_none() -> Result<()
     let (code, said) = test("greeter")?;
     ensure!(code == 2 && said.contains("cordboard plugin build"), "{code}: {said}");
     // Another flow under its name: its scripts don't hold, and it is older than what is written.
-    let folder = terminal.home.path().join("greeter");
+    let folder = terminal.home().join("greeter");
     let manifest = folder.join("manifest.json");
     let of_flow = std::fs::read_to_string(&manifest)?.replace("flow@0.1.0", "flow@0.2.0");
     std::fs::write(&manifest, of_flow)?;

@@ -12,6 +12,7 @@ mod process;
 mod registry;
 mod sound;
 mod stream;
+mod terminal;
 mod wire;
 
 pub use api::{Api, Problem};
@@ -20,6 +21,7 @@ pub use process::{Bank, Host, HostOptions, binary, plugin};
 pub use registry::Registry;
 pub use sound::{recorded, sound_ms, tone_ms, window};
 pub use stream::{Stream, Told};
+pub use terminal::Terminal;
 pub use wire::{Message, Packet, Rtp, Wire, WireCall, continuous};
 
 use anyhow::{Context as _, Result, anyhow};

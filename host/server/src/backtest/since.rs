@@ -1,5 +1,6 @@
 //! Moments as people write them: a span before now, a day, or a time.
 
+use crate::span;
 use cordboard_core::time::Timestamp;
 use std::str::FromStr;
 
@@ -24,25 +25,12 @@ impl FromStr for Moment {
 
     fn from_str(text: &str) -> Result<Self, NoMoment> {
         let text = text.trim();
-        if let Some(ago) = span_us(text) {
+        if let Some(ago) = span::seconds(text).and_then(|seconds| seconds.checked_mul(1_000_000)) {
             return Ok(Self::Ago(ago));
         }
         let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
         cordboard_admin::parse_time(&whole).map(Self::At).map_err(|_| NoMoment)
     }
-}
-
-fn span_us(text: &str) -> Option<u64> {
-    let unit_s = match text.chars().last()? {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        'w' => 604_800,
-        _ => return None,
-    };
-    let digits = text.get(..text.len() - 1).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
-    digits.parse::<u64>().ok()?.checked_mul(unit_s)?.checked_mul(1_000_000)
 }
 
 impl Moment {

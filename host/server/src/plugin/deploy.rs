@@ -8,14 +8,14 @@ mod plan;
 use super::named::{called, meant};
 use super::registry::{self, RegistryArguments};
 use super::{grant, push::Packed};
-use crate::remote::{HostArguments, list, text};
+use crate::remote::{HostArguments, OrderArguments, list, short, text};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use cordboard_author::Project;
 use cordboard_client::oci::Reference;
 use cordboard_client::{Answer, Client, Expected, encoded};
-use plan::Wanted;
-pub(super) use plan::changes;
+pub(crate) use plan::Wanted;
+pub(crate) use plan::changes;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -28,11 +28,13 @@ const LOOKS_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The plugin: its name (of those the one uploaded last), the beginning of its digest, or `oci://REGISTRY/NAME:TAG`,
-    /// which is pulled and uploaded first. Default: the one built in this folder.
+    /// The plugin: its name (of those the one uploaded last), the beginning of its digest, a file NAME.wasm, or
+    /// `oci://REGISTRY/NAME:TAG`; the last two are uploaded first. Default: the one built in this folder.
     plugin: Option<String>,
     #[command(flatten)]
     serving: Serving,
+    #[command(flatten)]
+    order: OrderArguments,
     #[command(flatten)]
     registry: RegistryArguments,
     #[command(flatten)]
@@ -51,18 +53,8 @@ pub(super) struct Serving {
     /// The numbers of that entry point, which is made if it isn't there; called as the deployment if it isn't named.
     #[arg(long = "number", value_name = "NUMBER")]
     numbers: Vec<String>,
-    /// A value of its configuration. Others stay as they are.
-    #[arg(long, value_name = "NAME=VALUE")]
-    config: Vec<String>,
-    /// Values of its configuration from a JSON object, under those of `--config`.
-    #[arg(long, value_name = "FILE")]
-    config_file: Option<PathBuf>,
-    /// Takes a value out of its configuration.
-    #[arg(long, value_name = "NAME")]
-    unset: Vec<String>,
-    /// A limit, as `limits` of a deployment names it.
-    #[arg(long, value_name = "NAME=NUMBER")]
-    limit: Vec<String>,
+    #[command(flatten)]
+    values: Values,
     /// Contacts in progress go over to it, now and with later versions.
     #[arg(long, conflicts_with = "pin")]
     pub(super) migrate: bool,
@@ -77,21 +69,48 @@ pub(super) struct Serving {
     grant: bool,
 }
 
+/// What a version reads and may use. What isn't said stays as it is.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Values {
+    /// A value of its configuration. Others stay as they are.
+    #[arg(long, value_name = "NAME=VALUE")]
+    config: Vec<String>,
+    /// Values of its configuration from a JSON object, under those of `--config`.
+    #[arg(long, value_name = "FILE")]
+    config_file: Option<PathBuf>,
+    /// Takes a value out of its configuration.
+    #[arg(long, value_name = "NAME")]
+    unset: Vec<String>,
+    /// A limit, as `limits` of a deployment names it.
+    #[arg(long, value_name = "NAME=NUMBER")]
+    limit: Vec<String>,
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     // What is written wrong is told before anything is asked.
     let wanted = arguments.serving.wanted()?;
-    let client = arguments.host.client()?;
-    let plugin = match arguments.plugin.as_deref() {
+    let client = arguments.host.ordering(&arguments.order)?;
+    let plugin = brought(&client, arguments.plugin.as_deref(), &arguments.registry)?;
+    arguments.serving.serve(&client, &plugin, &wanted, arguments.order.reason.as_deref())
+}
+
+/// The plugin that is meant, on the host: what is elsewhere is uploaded.
+pub(crate) fn brought(client: &Client, what: Option<&str>, registry: &RegistryArguments) -> Result<Value> {
+    let (packed, from) = match what {
         Some(what) if what.starts_with("oci://") => {
             let reference = Reference::read(what)?;
-            let (packed, digest) = registry::pull(&reference, &arguments.registry)?;
-            let uploaded = packed.upload(&client)?.value;
-            cordboard::say(&format!("{reference}: {digest}\n{} is on {}", called(&uploaded), client.host()));
-            uploaded
+            let (packed, digest) = registry::pull(&reference, registry)?;
+            (packed, format!("{reference}: {digest}\n"))
         }
-        what => chosen(&client, what)?,
+        // No name of a plugin looks like that.
+        Some(what) if what == "." || what.ends_with(".wasm") || what.contains('/') => {
+            (Packed::read(Path::new(what), None, None)?, String::new())
+        }
+        what => return chosen(client, what),
     };
-    arguments.serving.serve(&client, &plugin, &wanted)
+    let uploaded = packed.upload(client)?.value;
+    cordboard::say(&format!("{from}{} is on {}", called(&uploaded), client.host()));
+    Ok(uploaded)
 }
 
 /// The plugin that is meant, as the host has it.
@@ -123,7 +142,7 @@ impl Serving {
     }
 
     /// Lets a plugin serve, and tells what changed.
-    pub(super) fn serve(&self, client: &Client, plugin: &Value, wanted: &Wanted) -> Result<()> {
+    fn serve(&self, client: &Client, plugin: &Value, wanted: &Wanted, why: Option<&str>) -> Result<()> {
         let named = |name: &str| client.find(&format!("/v1/entry-points/{}", encoded(name)));
         let of_entry = self.entry_point.as_deref().map(named).transpose()?.flatten();
         let answering = of_entry.as_ref().map(|entry| text(&entry.value, "/deployment"));
@@ -139,13 +158,11 @@ impl Serving {
                 now.clone()
             }
             _ => {
+                now.as_ref().map_or(Ok(()), |now| refuse_beside_canary(&now.value))?;
                 let expected = now.as_ref().and_then(Answer::expected).unwrap_or(Expected::Absent);
-                if plugin.get("size_bytes").and_then(Value::as_u64).is_some_and(|bytes| bytes > LARGE_BYTES) {
-                    cordboard::complain(
-                        "the host compiles it; of a component as large as this that takes up to a minute",
-                    );
-                }
-                let after = client.put(&path, &body, &expected)?;
+                announce(plugin);
+                let why = why.map(|why| format!("?reason={}", encoded(why))).unwrap_or_default();
+                let after = client.put(&format!("{path}{why}"), &body, &expected)?;
                 cordboard::say(&plan::changes(&name, now.as_ref().map(|now| &now.value), &after.value, plugin));
                 settled(client, &path, now.as_ref(), after)?
             }
@@ -204,8 +221,28 @@ impl Entry {
     }
 }
 
+/// Tells that what follows takes its time.
+pub(crate) fn announce(plugin: &Value) {
+    if plugin.get("size_bytes").and_then(Value::as_u64).is_some_and(|bytes| bytes > LARGE_BYTES) {
+        cordboard::complain("the host compiles it; of a component as large as this that takes up to a minute");
+    }
+}
+
+/// # Errors
+/// There is a canary: nothing else is deployed beside it.
+pub(crate) fn refuse_beside_canary(deployment: &Value) -> Result<()> {
+    let (name, canary) = (text(deployment, "/name"), text(deployment, "/canary/version"));
+    ensure!(
+        canary.is_empty(),
+        "deployment {name} has a canary, {}, and there is one at a time\nnext: see how it does with `cordboard deployment show \
+         {name}`, then let it serve alone with `deployment promote {name}`, or take it back with `deployment rollback {name}`",
+        short(canary)
+    );
+    Ok(())
+}
+
 /// Waits for the contacts in progress that go over, and tells what became of them.
-pub(super) fn settled(client: &Client, path: &str, before: Option<&Answer>, after: Answer) -> Result<Answer> {
+pub(crate) fn settled(client: &Client, path: &str, before: Option<&Answer>, after: Answer) -> Result<Answer> {
     let migrates = text(&after.value, "/migration") == "migrate";
     let is_new = before.is_some_and(|before| text(&before.value, "/version") != text(&after.value, "/version"));
     let mut seen = after;
@@ -245,7 +282,13 @@ fn told(client: &Client, plugin: &Value, path: &str, after: &Answer) -> Result<(
 }
 
 /// Uploads what a folder has, and lets it serve: for who does both at once.
-pub(super) fn push_and_serve(client: &Client, packed: &Packed, serving: &Serving, wanted: &Wanted) -> Result<()> {
+pub(super) fn push_and_serve(
+    client: &Client,
+    packed: &Packed,
+    serving: &Serving,
+    wanted: &Wanted,
+    why: &str,
+) -> Result<()> {
     let uploaded = packed.upload(client)?.value;
-    serving.serve(client, &uploaded, wanted)
+    serving.serve(client, &uploaded, wanted, Some(why))
 }

@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         let seen = settled(&project, built.as_ref());
         let began = Instant::now();
         let done = once(&arguments.folder, arguments.key.as_deref(), |packed| {
-            push_and_serve(&client, packed, &serving, &wanted)
+            push_and_serve(&client, packed, &serving, &wanted, "plugin dev")
         });
         match done {
             Ok(()) => {

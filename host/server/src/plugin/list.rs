@@ -1,6 +1,6 @@
 //! `cordboard plugin list`.
 
-use crate::remote::{HostArguments, list, one_line, short, text};
+use crate::remote::{HostArguments, columns, list, one_line, or_dash, short, text};
 use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
@@ -33,7 +33,6 @@ fn table(plugins: &[&Value], deployments: &[Value]) -> String {
         let digest = text(plugin, "/digest");
         let serving = deployments.iter().filter(|deployment| text(deployment, "/plugin") == digest);
         let serves: Vec<String> = serving.map(serves).collect();
-        let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
         rows.push([
             or_dash(text(plugin, "/name")),
             text(plugin, "/world").to_owned(),
@@ -42,15 +41,7 @@ fn table(plugins: &[&Value], deployments: &[Value]) -> String {
             or_dash(&serves.join(", ")),
         ]);
     }
-    let width =
-        |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..4).map(width).collect();
-    let line = |row: &[String; 5]| {
-        let (cells, last) = (row.iter().take(4), row.last().map(String::as_str).unwrap_or_default());
-        let cells: String = cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}  ")).collect();
-        format!("{cells}{last}")
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    columns(&rows).join("\n")
 }
 
 /// A deployment with its contacts in progress.

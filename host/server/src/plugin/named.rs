@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 
 /// What a plugin is called, with its version: `greeter 0.2.0 (3f2a1b2c4d5e)`.
-pub(super) fn called(plugin: &Value) -> String {
+pub(crate) fn called(plugin: &Value) -> String {
     let name = match text(plugin, "/name") {
         "" => "a plugin without a name",
         name => name,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Who asks a registry.
 #[derive(Args, Clone, Default)]
-pub(super) struct RegistryArguments {
+pub(crate) struct RegistryArguments {
     /// The user of an OCI registry. Default: what `docker login` kept.
     #[arg(long, env = "CORDBOARD_REGISTRY_USER", value_name = "USER")]
     registry_user: Option<String>,

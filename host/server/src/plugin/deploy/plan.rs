@@ -1,8 +1,8 @@
 //! What a deployment is to become, and what that changes: nothing here asks anyone.
 
 use super::super::named::called;
-use super::Serving;
-use crate::remote::{list, short, text};
+use super::{Serving, Values};
+use crate::remote::{list, number, short, text};
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -19,38 +19,40 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     pub(super) fn read(serving: &Serving) -> Result<Self> {
+        let migration = match (serving.migrate, serving.pin) {
+            (true, _) => Some("migrate"),
+            (false, true) => Some("pin"),
+            (false, false) => None,
+        };
+        let ask_anew = if serving.ask_anew { Some(true) } else { serving.pin.then_some(false) };
+        Ok(Self { migration, ask_anew, ..Self::of(&serving.values)? })
+    }
+
+    /// What values are to be changed, and nothing else.
+    pub(crate) fn of(values: &Values) -> Result<Self> {
         let mut config = BTreeMap::new();
-        if let Some(path) = &serving.config_file {
+        if let Some(path) = &values.config_file {
             let shown = || path.display().to_string();
             let read = std::fs::read_to_string(path).with_context(shown)?;
             let read: BTreeMap<String, String> =
                 serde_json::from_str(&read).context("not a JSON object of texts").with_context(shown)?;
             config.extend(read.into_iter().map(|(name, value)| (name, Some(value))));
         }
-        for given in &serving.config {
+        for given in &values.config {
             let (name, value) = pair(given).context("--config")?;
             config.insert(name.to_owned(), Some(value.to_owned()));
         }
-        config.extend(serving.unset.iter().map(|name| (name.clone(), None)));
+        config.extend(values.unset.iter().map(|name| (name.clone(), None)));
         let limit = |given: &String| {
             let (name, value) = pair(given).context("--limit")?;
             let number = value.parse().ok().with_context(|| format!("--limit: `{value}` is no whole number"))?;
             Ok((name.to_owned(), number))
         };
-        Ok(Self {
-            config,
-            limits: serving.limit.iter().map(limit).collect::<Result<_>>()?,
-            migration: match (serving.migrate, serving.pin) {
-                (true, _) => Some("migrate"),
-                (false, true) => Some("pin"),
-                (false, false) => None,
-            },
-            ask_anew: if serving.ask_anew { Some(true) } else { serving.pin.then_some(false) },
-        })
+        Ok(Self { config, limits: values.limit.iter().map(limit).collect::<Result<_>>()?, ..Self::default() })
     }
 
     /// The document of a deployment that serves this plugin, made of what there is.
-    pub(super) fn body(&self, now: Option<&Value>, digest: &str) -> Value {
+    pub(crate) fn body(&self, now: Option<&Value>, digest: &str) -> Value {
         let kept = |key: &str| now.and_then(|now| now.get(key)).cloned().unwrap_or_default();
         let mut config = match kept("config") {
             Value::Object(config) => config,
@@ -140,13 +142,9 @@ pub(crate) fn changes(name: &str, before: Option<&Value>, after: &Value, plugin:
     lines.join("\n")
 }
 
-fn count(value: &Value, pointer: &str) -> u64 {
-    value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
-}
-
 /// Whether nothing of what was to go over is still on its way.
 pub(super) fn all_moved(deployment: &Value) -> bool {
-    let of = |name: &str| count(deployment, &format!("/moved/{name}"));
+    let of = |name: &str| number(deployment, &format!("/moved/{name}"));
     of("wanted") <= ["migrated", "diverged", "moved_on", "failed", "refused"].into_iter().map(of).sum()
 }
 
@@ -154,8 +152,8 @@ pub(super) fn all_moved(deployment: &Value) -> bool {
 pub(super) fn contacts(deployment: &Value) -> Vec<String> {
     let version = text(deployment, "/version");
     let all: u64 = said(deployment, "contacts").values().filter_map(Value::as_u64).sum();
-    let here = count(deployment, &format!("/contacts/{version}"));
-    let of = |name: &str| count(deployment, &format!("/moved/{name}"));
+    let here = number(deployment, &format!("/contacts/{version}"));
+    let of = |name: &str| number(deployment, &format!("/moved/{name}"));
     let mut parts = Vec::new();
     if text(deployment, "/migration") == "migrate" && of("wanted") > 0 {
         parts.push(format!("{} of {} went over", of("migrated"), of("wanted")));
@@ -202,8 +200,8 @@ pub(super) fn calling(deployment: &Value, entries: &[Value]) -> String {
     match text(deployment, "/world") {
         "flow" => {
             let entry = entries.iter().find(|entry| text(entry, "/deployment") == name);
-            let number = entry.and_then(|entry| list(entry, "/numbers").first()).and_then(Value::as_str);
-            match number {
+            let dialled = entry.and_then(|entry| list(entry, "/numbers").first()).and_then(Value::as_str);
+            match dialled {
                 Some(number) => format!("cordboard phone --dial {}", number.replace('*', "…")),
                 None => format!(
                     "cordboard plugin deploy {} --deployment {name} --number NUMBER",
@@ -223,7 +221,8 @@ mod tests {
 
     fn serving(config: &[&str], unset: &[&str], limit: &[&str]) -> Serving {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        Serving { config: owned(config), unset: owned(unset), limit: owned(limit), ..Serving::default() }
+        let values = Values { config: owned(config), unset: owned(unset), limit: owned(limit), ..Values::default() };
+        Serving { values, ..Serving::default() }
     }
 
     #[test]
