@@ -4,6 +4,7 @@ use cordboard_core::backtest::Tally;
 use cordboard_core::ids::{ContactId, DeploymentName, Digest, Version};
 use cordboard_core::limits::LimitValues;
 use cordboard_core::replay::{Seen, Verdict};
+use cordboard_core::rescoring;
 use cordboard_core::time::Timestamp;
 use cordboard_store::RecordFilter;
 use std::collections::BTreeMap;
@@ -74,15 +75,15 @@ pub struct Went {
 /// A back-test that is asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BacktestSpec {
-    /// What goes through the contacts. Its deployment is named.
+    /// What goes through the contacts, or the decisions. Its deployment is named.
     pub candidate: Candidate,
-    /// Which contacts that have ended.
+    /// Which contacts that have ended. Of decisions: which times, which queue.
     pub filter: RecordFilter,
     /// No more than so many, newest first.
     pub limit: u64,
 }
 
-/// The most contacts of a back-test.
+/// The most contacts, or decisions, of a back-test.
 pub const MAX_BACKTEST_CONTACTS: u64 = 100_000;
 
 /// A back-test, running or over.
@@ -90,11 +91,11 @@ pub const MAX_BACKTEST_CONTACTS: u64 = 100_000;
 pub struct Backtest {
     /// Its number, of this host alone: when it was begun, in microseconds.
     pub id: u64,
-    /// The version that goes through the contacts.
+    /// The version that goes through the contacts, or the decisions.
     pub version: Version,
     /// Its plugin.
     pub plugin: Digest,
-    /// The deployment whose flows are compared.
+    /// The deployment whose flows, or decisions, are compared.
     pub deployment: DeploymentName,
     /// Which contacts.
     pub filter: RecordFilter,
@@ -107,7 +108,16 @@ pub struct Backtest {
     /// When it was over.
     pub ended_at: Option<Timestamp>,
     /// What it came to so far.
-    pub tally: Tally,
+    pub findings: Findings,
+}
+
+/// What a version came to that went through what was.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Findings {
+    /// A flow, through contacts that have ended.
+    Contacts(Tally),
+    /// A scorer, through routing decisions.
+    Decisions(rescoring::Tally),
 }
 
 /// What a back-test does.

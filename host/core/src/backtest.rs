@@ -215,13 +215,13 @@ impl Tally {
 }
 
 /// Rounded down, so that all is all: 99.9999 % is not 100 %.
-fn share(part: u64, whole: u64) -> u32 {
+pub(crate) fn share(part: u64, whole: u64) -> u32 {
     let thousandths = u128::from(part) * 100_000 / u128::from(whole.max(1));
     u32::try_from(thousandths.min(100_000)).unwrap_or(100_000)
 }
 
 /// The first line of a text, as far as an example shows it.
-fn cut(text: String) -> String {
+pub(crate) fn cut(text: String) -> String {
     let line = text.lines().next().unwrap_or_default();
     let end = (0..=line.len().min(MAX_DETAIL_BYTES)).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
     line.get(..end).unwrap_or_default().to_owned()

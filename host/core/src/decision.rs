@@ -1,9 +1,14 @@
 //! Routing decisions: who was considered for whom, with which scores, and who was chosen. Kept so that "why not
 //! agent X" has an answer afterwards.
 
-use crate::ids::{AgentId, ContactId, DecisionId, QueueName, Version};
+use crate::ids::{AgentId, ContactId, DecisionId, DeploymentName, QueueName, Version};
 use crate::time::Timestamp;
 use std::sync::Arc;
+
+/// The most contacts of a decision.
+pub const MAX_CONTACTS: usize = 32;
+/// The most agents of a decision.
+pub const MAX_AGENTS: usize = 256;
 
 /// What one decision was made from, and what came out.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +37,22 @@ pub struct Decision {
     pub assigned: Vec<(ContactId, AgentId)>,
     /// Agents who were not considered, and why.
     pub left_out: Vec<(AgentId, LeftOut)>,
+    /// What else the assignment was made on, where a scorer was asked. None also in decisions that were kept before this
+    /// was.
+    pub grounds: Option<Grounds>,
+}
+
+/// What an assignment is made on beside the scores: with it, other scores lead to the assignment that they would have led
+/// to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grounds {
+    /// The deployment whose scorer was asked.
+    pub scorer: DeploymentName,
+    /// Of each agent, the place in the order in which agents are preferred where scores are equal.
+    pub ranks: Vec<u16>,
+    /// Contacts (rows) and agents (columns) that must not be given to each other, whatever their score: a skill is lacking,
+    /// or one of them was gone by then. In order.
+    pub unfit: Vec<(u16, u16)>,
 }
 
 /// Names of the numbers in rows, sorted.

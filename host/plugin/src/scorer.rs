@@ -14,6 +14,8 @@ use wasmtime::Store;
 
 /// Wall time allowed for each millisecond of CPU time.
 const WALL_PER_CPU: u32 = 10;
+/// Times as long for whoever is not in a hurry: threads of the lowest priority may get no processor for a while.
+const PATIENCE: u32 = 30;
 
 /// What is to be scored: every number there is, by columns. A number that is absent is NaN.
 #[derive(Clone, Debug)]
@@ -93,11 +95,17 @@ impl Askable for ScorerWorld {
 }
 
 impl ScorerProgram {
-    /// Scores on the guests' runtime.
-    pub(crate) async fn score(self: Arc<Self>, runtime: &Handle, input: ScoreInput) -> Result<Scored, AskError> {
+    /// Scores on these threads; `patient`: those of the lowest priority.
+    pub(crate) async fn score(
+        self: Arc<Self>,
+        runtime: &Handle,
+        patient: bool,
+        input: ScoreInput,
+    ) -> Result<Scored, AskError> {
         plan::check(&input)?;
         let calls = u32::try_from(input.contacts.len()).unwrap_or(u32::MAX).saturating_add(1);
         let wall_ms = self.terms.step_cpu_ms.saturating_mul(WALL_PER_CPU).saturating_mul(calls);
+        let wall_ms = if patient { wall_ms.saturating_mul(PATIENCE) } else { wall_ms };
         let offer = (Arc::clone(&input.contact_columns), Arc::clone(&input.agent_columns));
         self.ask(runtime, wall_ms, offer, move |ready| Box::pin(score_all(ready, input))).await
     }

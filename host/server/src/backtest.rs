@@ -1,6 +1,8 @@
-//! `cordboard backtest`: what a version of a flow would have done with contacts that have ended.
+//! `cordboard backtest`: what a version of a flow would have done with contacts that have ended, or one of a scorer with
+//! routing decisions.
 
 mod condition;
+mod decisions;
 mod report;
 mod since;
 
@@ -23,23 +25,24 @@ const LOOKS_EVERY: Duration = Duration::from_millis(300);
 pub(crate) struct Arguments {
     #[command(flatten)]
     candidate: CandidateArguments,
-    /// Contacts that came since: a span before now (30m, 12h, 7d, 2w), a day (2026-01-31, in UTC) or a time (RFC 3339).
+    /// Contacts that came, decisions that were made, since: a span before now (30m, 12h, 7d, 2w), a day (2026-01-31, in UTC) or a time (RFC 3339).
     #[arg(long, value_name = "SPAN|TIME")]
     since: Moment,
-    /// Contacts that came before: the same.
+    /// Before: the same.
     #[arg(long, value_name = "SPAN|TIME")]
     until: Option<Moment>,
-    /// Contacts that held a place in this queue.
+    /// Contacts that held a place in this queue, decisions for it.
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
-    /// Contacts that came through this entry point.
+    /// Contacts that came through this entry point; of flows alone.
     #[arg(long, value_name = "NAME")]
     entry_point: Option<String>,
-    /// No more contacts than so many, newest first.
+    /// No more contacts or decisions than so many, newest first.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     limit: u64,
     /// Ends with 1 if this holds of the report: FIGURE<NUMBER, also with <=, >, >=. Figures are agreement and share, in
-    /// percent, and the numbers of contacts, compared, agreed, diverged, failed, skipped. Several: if one of them holds.
+    /// percent, and the numbers of contacts (or decisions), compared, agreed, diverged, failed, skipped. Several: if one of
+    /// them holds.
     #[arg(long, value_name = "CONDITION")]
     fail_if: Vec<Condition>,
     /// Prints the report as the host has it, for programs.
@@ -85,7 +88,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     if arguments.json {
         cordboard::say(&serde_json::to_string_pretty(&done)?);
     } else {
-        cordboard::say(&report::report(&done));
+        let of_scorer = done.get("decisions").is_some_and(|found| !found.is_null());
+        cordboard::say(&if of_scorer { decisions::report(&done) } else { report::report(&done) });
     }
     judged(&done, &arguments.fail_if, arguments.json)
 }
@@ -121,8 +125,12 @@ fn watched(client: &Client, begun: Value) -> Result<Value> {
             Err(error) => return Err(error.into()),
         };
         if terminal {
-            let contacts = now.pointer("/report/contacts").and_then(Value::as_u64).unwrap_or_default();
-            progress(&format!("{contacts} contacts …"));
+            let count = |pointer: &str| now.pointer(pointer).and_then(Value::as_u64);
+            let (number, what) = match count("/decisions/decisions") {
+                Some(decisions) => (decisions, "decisions"),
+                None => (count("/report/contacts").unwrap_or_default(), "contacts"),
+            };
+            progress(&format!("{number} {what} …"));
         }
     }
     if terminal {

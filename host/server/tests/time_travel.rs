@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 
 use anyhow::{Context as _, Result, ensure};
+use cordboard_phone::Phone;
 use cordboard_trial::{Centre, HostOptions, SUPPORT, Stream, Wire, binary, plugin};
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -272,6 +273,92 @@ fn a_back_test_tells_what_a_version_would_have_done() -> Result<()> {
     // One that fails, and one that loops: the contacts don't care, and the host goes on.
     terminal.tests("trap-after-key", &[], 0, &["failed          2", "trap behind ask main-menu"])?;
     terminal.tests("loop", &["--limit", "3", "--fail-if", "failed>0"], 1, &["deadline before the first call"])?;
+    Ok(())
+}
+
+/// A call that waits in the queue until this phone takes it.
+async fn served(centre: &Centre, events: &mut Stream, agent: &str, phone: &Phone) -> Result<String> {
+    centre.until_agent(agent, "ready")?;
+    let wire = Wire::open(centre.host.sip(), NUMBER)?;
+    let mut call = wire.call("tour-queue")?;
+    call.answered(SOON)?;
+    let contact = events.call_of(NUMBER, SOON)?;
+    phone.incoming(SOON).await.context("the phone doesn't ring")?.answer();
+    events.wait_for("contact.connected", &contact, SOON)?;
+    call.hang_up()?;
+    events.wait_for("contact.ended", &contact, SOON)?;
+    centre.record(&contact)?;
+    Ok(contact)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scorer_makes_decisions_again_and_says_who_would_have_been_served_by_whom() -> Result<()> {
+    let (centre, _) = centre()?;
+    let scorer = centre.api.upload("skills-scorer")?;
+    centre.api.deploy("skills", &scorer, json!({}), &[])?;
+    let needs = json!([{ "name": "billing", "min_level": 1 }]);
+    centre.queue(SUPPORT, json!({ "scorer": "skills", "skills": needs }))?;
+    let ada = centre.agent("201", "Ada", json!({ "billing": 9 }), None).await?;
+    let ben = centre.agent("202", "Ben", json!({ "billing": 2 }), None).await?;
+    let terminal = Terminal::new(&centre)?;
+    let mut events = centre.events()?;
+    let first = served(&centre, &mut events, "201", &ada).await?;
+    let second = served(&centre, &mut events, "201", &ada).await?;
+    let tests = |name: &str, more: &[&str], code: i32, says: &[&str]| -> Result<String> {
+        let file = plugin(name)?;
+        let words = ["backtest", "--plugin", file.to_str().context("a path")?, "--deployment", "skills"];
+        terminal.types(&[&words[..], &["--since", "1h"], more].concat(), code, says)
+    };
+
+    // Itself.
+    let same = ["compared        2, 100 % of them", "agreed          2, 100 %; in 2 of them all scores are the same"];
+    tests("skills-scorer", &["--fail-if", "agreement<100%"], 0, &same)?;
+
+    // Another: who would have been served by whom, the same each time; with a queue in which nothing was decided.
+    let report = terminal.home.path().join("report.json");
+    let output = ["--config", "weights=skill:-2", "--output", report.to_str().context("a path")?];
+    let fails = ["--fail-if", "agreement<99%"];
+    let says = ["diverged        2", "2  in support: served by others", "201, would be 202", "it is 0%"];
+    tests("skills-scorer", &[&output[..], &fails[..]].concat(), 1, &says)?;
+    let kept = || -> Result<Value> { Ok(serde_json::from_slice(&std::fs::read(&report)?)?) };
+    let before = kept()?["decisions"].clone();
+    let example = &before["differences"][0]["examples"][0];
+    let change = &example["changes"][0];
+    ensure!(change["contact"] == second.as_str() && before["by_another"] == 2, "newest first: {before}");
+    ensure!((&change["recorded"], &change["candidate"]) == (&json!("201"), &json!("202")), "{before}");
+    let decisions = centre.api.get(&format!("/v1/contacts/{second}/decisions"))?;
+    ensure!(decisions["decisions"][0]["id"] == example["decision"], "{decisions} {example}");
+    ensure!(decisions["decisions"][0]["decided_at"] == example["at"], "{decisions} {example}");
+    ensure!(before["recorded"] == before["candidate"], "each for itself, they had waited as long: {before}");
+    tests("skills-scorer", &output, 0, &[])?;
+    ensure!(kept()?["decisions"] == before, "it is another report");
+    tests("skills-scorer", &["--queue", "nowhere", "--fail-if", "decisions<1"], 1, &["fails: decisions<1"])?;
+
+    // One that fails, and one that asks for what decisions don't have.
+    let trap = ["--config", "behaviour=trap", "--fail-if", "failed>1"];
+    tests("probe-scorer", &trap, 1, &["failed          2", "2  trap", "e.g. decision"])?;
+    tests("skills-scorer", &["--entry-point", "tour"], 2, &["422 invalid-body"])?;
+    let probe = terminal.probe.as_str();
+    terminal.types(
+        &["backtest", "--plugin", probe, "--deployment", "skills", "--since", "1h"],
+        2,
+        &["422 not-a-scorer"],
+    )?;
+
+    // What can't be made again: nobody scored it, the scorer failed, the person is erased.
+    centre.queue(SUPPORT, json!({ "skills": needs }))?;
+    served(&centre, &mut events, "202", &ben).await?;
+    centre.queue(SUPPORT, json!({ "scorer": "skills", "skills": needs }))?;
+    let failing = centre.api.upload("probe-scorer")?;
+    centre.api.deploy("skills", &failing, json!({ "behaviour": "trap" }), &[])?;
+    served(&centre, &mut events, "201", &ada).await?;
+    centre.api.deploy("skills", &scorer, json!({}), &[])?;
+    centre.api.post(&format!("/v1/contacts/{first}/erase"), &json!({}))?;
+    let skipped =
+        ["4 decisions", "compared        1, 25 % of them", "skipped         3: erased 1, fallback 1, no-scorer 1"];
+    tests("skills-scorer", &[], 0, &skipped)?;
+    let loaded = |status: &Value| status["loaded"].as_array().is_some_and(|loaded| loaded.len() == 3);
+    centre.api.until("/v1/status", SOON, loaded)?;
     Ok(())
 }
 

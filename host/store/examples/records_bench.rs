@@ -5,9 +5,11 @@
 //! opens the store again, and times pages of 50 under each filter, a third of them from the newest on, the others from
 //! anywhere in the middle. The same seed each time.
 
-use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, PairScore, ScoredBy};
+use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, Grounds, PairScore, ScoredBy};
 use cordboard_core::flow::{Address, Channel};
-use cordboard_core::ids::{AgentId, ContactId, DecisionId, Digest, EntryPointName, QueueName, TenantId};
+use cordboard_core::ids::{
+    AgentId, ContactId, DecisionId, DeploymentName, Digest, EntryPointName, QueueName, TenantId,
+};
 use cordboard_core::record::{ContactRecord, EndReason, Personal, QueueVisit, VisitOutcome};
 use cordboard_core::time::Timestamp;
 use cordboard_store::{Batch, Blobs, ContactKeys, Item, RecordFilter, Rooms, SledOptions, SledStore, Store};
@@ -128,6 +130,8 @@ async fn decisions(rooms: &Rooms) -> Outcome {
         let agents = agents.collect::<Result<Vec<_>, _>>()?;
         let decided_at = Timestamp((START_MS + number * 700) * 1000);
         let contact = ContactId(u128::from(number));
+        let ranks = (0..agents.len() as u16).collect();
+        let grounds = Grounds { scorer: DeploymentName::new("skills")?, ranks, unfit: vec![(0, 3)] };
         let decision = Decision {
             id: DecisionId(number),
             asked_at: decided_at,
@@ -147,6 +151,7 @@ async fn decisions(rooms: &Rooms) -> Outcome {
             assigned: agents.first().map(|row| (contact, row.agent.clone())).into_iter().collect(),
             agents,
             left_out: Vec::new(),
+            grounds: Some(grounds),
         };
         let mut batch = Batch::new();
         let fresh = rooms.decisions.put_in(&mut batch, &tenant, &decision).await?;

@@ -4,12 +4,12 @@
 mod common;
 
 use common::{Centre, agent, bits, centres, record, runtime, tenant};
-use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, LeftOut, PairScore, ScoredBy};
-use cordboard_core::ids::{ContactId, DecisionId, Digest, EntryPointName, QueueName, TenantId};
+use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, Grounds, LeftOut, PairScore, ScoredBy};
+use cordboard_core::ids::{ContactId, DecisionId, DeploymentName, Digest, EntryPointName, QueueName, TenantId};
 use cordboard_core::record::{ChoiceMade, ContactRecord, EndReason, Offer, OfferResult, QueueVisit, VisitOutcome};
 use cordboard_core::time::Timestamp;
 use cordboard_store::{Batch, DecisionRef, DocumentKind, If, Item, Key, RecordFilter, StoreError, Table};
-use proptest::collection::vec;
+use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -236,9 +236,10 @@ fn some_decision() -> impl Strategy<Value = Decision> {
         Just(LeftOut::MissedOffer),
     ];
     let left_out = vec(("[a-c]{1,3}", left_out), 0..5);
-    let shape = (0usize..2, 0usize..3, any::<bool>(), scored_by);
+    let grounds = option::of((vec(any::<u16>(), 0..5), btree_set((any::<u16>(), any::<u16>()), 0..6)));
+    let shape = (0usize..2, 0usize..3, any::<bool>(), scored_by, grounds);
     (shape, vec(row.clone(), 0..3), vec(row, 0..5), vec(score, 0..9), left_out, 0u64..9).prop_map(
-        |((columns, parts, same, scored_by), contacts, agents, mut scores, left_out, at)| {
+        |((columns, parts, same, scored_by, grounds), contacts, agents, mut scores, left_out, at)| {
             let columns = [5, 40][columns];
             let names = |what: &str| (0..columns).map(|n| format!("{what}-{n}")).collect::<Vec<_>>().into();
             let values = |changes: Vec<(usize, f32)>| {
@@ -254,6 +255,8 @@ fn some_decision() -> impl Strategy<Value = Decision> {
                 .into_iter()
                 .map(|(number, changes)| ContactRow { contact: contact(number), values: values(changes) })
                 .collect();
+            let scorer = DeploymentName::new("scorer").unwrap();
+            let grounds = grounds.map(|(ranks, unfit)| Grounds { scorer, ranks, unfit: unfit.into_iter().collect() });
             Decision {
                 id: DecisionId(0),
                 asked_at: Timestamp(at),
@@ -270,6 +273,7 @@ fn some_decision() -> impl Strategy<Value = Decision> {
                 parts: (0..parts).map(|n| format!("part-{n}")).collect(),
                 scores,
                 left_out: left_out.into_iter().map(|(name, why)| (agent(&name), why)).collect(),
+                grounds,
             }
         },
     )

@@ -46,6 +46,7 @@ fn decision(contacts: &[ContactId]) -> Decision {
         scores: contacts.iter().map(|_| PairScore { score_milli: Some(5), parts: Vec::new() }).collect(),
         assigned: vec![(contacts[0], agent("eve"))],
         left_out: Vec::new(),
+        grounds: None,
     }
 }
 

@@ -1,14 +1,15 @@
-//! `/v1/backtests`: what a version of a flow would have done with contacts that have ended.
+//! `/v1/backtests`: what a version of a flow would have done with contacts that have ended, and a scorer with decisions.
 
 use crate::app::App;
 use crate::bounds;
 use crate::centre::Refusal;
-use crate::comparing::{self, BacktestSpec, BacktestState, MAX_BACKTEST_CONTACTS};
+use crate::comparing::{self, BacktestSpec, BacktestState, Findings, MAX_BACKTEST_CONTACTS};
 use crate::extract::{self, Segments};
 use crate::json::Time;
 use crate::problem::{Details, Problem};
 use crate::routes::contacts::filter::time;
 use crate::routes::journal::CandidateBody;
+use crate::routes::rescored::DecisionReport;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -28,19 +29,20 @@ const DEFAULT_LIMIT: u64 = 10_000;
 #[serde(deny_unknown_fields)]
 #[schema(as = BacktestRequest)]
 struct Asked {
-    /// What goes through the contacts. Its `deployment` has to be named: only that deployment's flows are compared.
+    /// What goes through the contacts that have ended; through routing decisions, if it is a scorer. Its `deployment` has to
+    /// be named: only that deployment's flows, or decisions, are compared.
     candidate: CandidateBody,
-    /// Contacts that came at this time (RFC 3339) or later.
+    /// Contacts that came, decisions that were made, at this time (RFC 3339) or later.
     #[schema(format = DateTime)]
     from: String,
-    /// Contacts that came before this time (RFC 3339).
+    /// Before this time (RFC 3339).
     #[serde(default)]
     #[schema(format = DateTime)]
     until: Option<String>,
-    /// Contacts that held a place in this queue.
+    /// Contacts that held a place in this queue; decisions for it.
     #[serde(default)]
     queue: Option<String>,
-    /// Contacts that came through this entry point.
+    /// Contacts that came through this entry point: of flows alone.
     #[serde(default)]
     entry_point: Option<String>,
     /// No more than so many, newest first; 10,000 if left out.
@@ -88,15 +90,15 @@ struct Backtest {
     detail: Option<String>,
     /// The digest of the plugin.
     plugin: String,
-    /// The version that goes through the contacts.
+    /// The version that goes through the contacts, or the decisions.
     version: String,
-    /// The deployment whose flows are compared.
+    /// The deployment whose flows, or decisions, are compared.
     deployment: String,
-    /// Contacts that came at this time or later.
+    /// What came at this time or later.
     from: Option<Time>,
-    /// Contacts that came before this time.
+    /// What came before this time.
     until: Option<Time>,
-    /// Contacts that held a place in this queue.
+    /// In this queue.
     queue: Option<String>,
     /// Contacts that came through this entry point.
     entry_point: Option<String>,
@@ -106,11 +108,13 @@ struct Backtest {
     began_at: Time,
     /// When it was over.
     ended_at: Option<Time>,
-    /// What it came to so far.
-    report: Report,
+    /// What it came to so far, if it is of a flow.
+    report: Option<Report>,
+    /// What it came to so far, if it is of a scorer.
+    decisions: Option<DecisionReport>,
 }
 
-/// What a back-test came to.
+/// What a version of a flow did with contacts that have ended.
 #[derive(Serialize, ToSchema)]
 #[schema(as = BacktestReport)]
 struct Report {
@@ -233,7 +237,7 @@ fn grouped<T>(groups: &Groups, convert: impl Fn(&str, &str, u64, Vec<Example>) -
     sorted.map(|((one, other), group)| convert(one, other, group.contacts, examples(group))).collect()
 }
 
-fn percent(thousandths: u32) -> f64 {
+pub(crate) fn percent(thousandths: u32) -> f64 {
     f64::from(thousandths) / 1000.0
 }
 
@@ -289,6 +293,10 @@ impl From<comparing::Backtest> for Backtest {
             BacktestState::Cancelled => ("cancelled", None, None),
             BacktestState::Failed { code, detail } => ("failed", Some(code), Some(detail)),
         };
+        let (report, decisions) = match &test.findings {
+            Findings::Contacts(tally) => (Some(tally.into()), None),
+            Findings::Decisions(tally) => (None, Some(tally.into())),
+        };
         let at = |ms: Option<u64>| ms.map(|ms| Time(Timestamp(ms.saturating_mul(1000))));
         Self {
             id: test.id.to_string(),
@@ -305,7 +313,8 @@ impl From<comparing::Backtest> for Backtest {
             limit: test.limit,
             began_at: Time(test.began_at),
             ended_at: test.ended_at.map(Time),
-            report: (&test.tally).into(),
+            report,
+            decisions,
         }
     }
 }
@@ -318,9 +327,10 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(end_backtest))
 }
 
-/// Begins a back-test: a version of a flow goes through contacts that have ended, without any effect.
+/// Begins a back-test: a version of a flow goes through contacts that have ended, or one of a scorer through routing
+/// decisions, without any effect.
 ///
-/// It runs on threads of the lowest priority, as many contacts at once as there are processors. At most two run at once, and
+/// It runs on threads of the lowest priority, as many at once as there are processors. At most two run at once, and
 /// the last 16 are kept until the host ends.
 #[utoipa::path(
     post, path = "/v1/backtests", tag = "backtests", request_body = Asked,

@@ -16,6 +16,7 @@ pub(crate) mod notes;
 pub(crate) mod plugins;
 pub(crate) mod prompts;
 pub(crate) mod queues;
+pub(crate) mod rescored;
 pub(crate) mod settings;
 pub(crate) mod trunks;
 

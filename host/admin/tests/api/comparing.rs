@@ -57,6 +57,7 @@ async fn a_back_test_is_begun_looked_at_and_ended() {
         (&found["state"], &found["from"], &found["limit"]),
         (&json!("done"), &json!("2026-01-31T09:30:00.000000Z"), &json!(10_000))
     );
+    assert_eq!(found["decisions"], Value::Null);
     let report = &found["report"];
     assert_eq!((&report["contacts"], &report["compared"], &report["agreed"]), (&json!(4), &json!(3), &json!(1)));
     assert_eq!((&report["agreement_percent"], &report["skipped"]), (&json!(33.333), &json!({ "erased": 1 })));
@@ -74,6 +75,28 @@ async fn a_back_test_is_begun_looked_at_and_ended() {
     server.get(&format!("/v1/backtests/{id}")).await.refused(404, "not-found");
     server.get("/v1/backtests/x").await.refused(404, "not-found");
     server.delete("/v1/backtests/x").await.refused(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_scorers_back_test_tells_of_decisions() {
+    let server = server().await;
+    let body = json!({ "candidate": { "plugin": digest(), "deployment": "skills" }, "from": "2026-01-31T09:30:00Z" });
+    let begun = server.ask(Method::POST, "/v1/backtests", &[], body.to_string()).await;
+    assert_eq!(begun.status, 202);
+    let begun = begun.json();
+    assert_eq!(begun["report"], Value::Null);
+    let found = &begun["decisions"];
+    assert_eq!((&found["decisions"], &found["compared"], &found["agreed"]), (&json!(3), &json!(2), &json!(0)));
+    assert_eq!((&found["diverged"], &found["failed"], &found["by_another"]), (&json!(1), &json!(1), &json!(2)));
+    assert_eq!((&found["compared_percent"], &found["skipped"]), (&json!(66.666), &json!({ "no-scorer": 1 })));
+    let difference = &found["differences"][0];
+    assert_eq!((&difference["queue"], &difference["kind"]), (&json!("support"), &json!("other-agents")));
+    let example = &difference["examples"][0];
+    assert_eq!((&example["decision"], &example["at"]), (&json!(3), &found["first_difference"]["at"]));
+    let change = json!({ "contact": contact(1).to_string(), "waited_ms": 0, "recorded": "bob", "candidate": "eve" });
+    assert_eq!(example["changes"][0], change);
+    let failure = &found["failures"][0];
+    assert_eq!((&failure["kind"], &failure["examples"][0]["detail"]), (&json!("trap"), &json!("unreachable")));
 }
 
 #[tokio::test]

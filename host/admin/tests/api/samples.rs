@@ -1,12 +1,13 @@
 //! One of each.
 
 use cordboard_admin::{
-    Backtest, BacktestSpec, BacktestState, Candidate, CandidateOf, Comparison, Contact, Plugin, Refusal, RunAgain, Went,
+    Backtest, BacktestSpec, BacktestState, Candidate, CandidateOf, Comparison, Contact, Findings, Plugin, Refusal,
+    RunAgain, Went,
 };
 use cordboard_core::backtest::{Compared, Skip, Tally};
 use cordboard_core::board::{ContactView, PlaceView};
 use cordboard_core::config::World;
-use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, LeftOut, PairScore, ScoredBy};
+use cordboard_core::decision::{AgentRow, Columns, ContactRow, Decision, Grounds, LeftOut, PairScore, ScoredBy};
 use cordboard_core::flow::*;
 use cordboard_core::history::{Operator, Step, StepKind};
 use cordboard_core::ids::{
@@ -17,6 +18,7 @@ use cordboard_core::record::{
     ChoiceMade, ContactRecord, EndReason, Offer, OfferResult, Personal, QueueVisit, VisitOutcome,
 };
 use cordboard_core::replay::{Divergence, Parting, Seen, SeenLine, Verdict};
+use cordboard_core::rescoring::{self, Recorded};
 use cordboard_core::time::Timestamp;
 
 /// 2026-01-31T09:30:00Z, and so many milliseconds.
@@ -178,6 +180,7 @@ pub(crate) fn decision(id: u64) -> Decision {
             (agent("max"), LeftOut::Queue),
             (agent("zoe"), LeftOut::MissedOffer),
         ],
+        grounds: None,
     }
 }
 
@@ -330,6 +333,7 @@ fn seen() -> Seen {
 /// One that is done, with one of each.
 pub(crate) fn backtest(spec: BacktestSpec) -> Backtest {
     let CandidateOf::Plugin(plugin) = spec.candidate.of else { panic!("a plugin") };
+    let scorer = spec.candidate.deployment.as_ref().is_some_and(|name| name.as_str() == "skills");
     let mut tally = Tally::default();
     let compared = |verdict| Compared { flow: 0, entries: 10, reached: 4, substituted: 1, verdict };
     let what = Divergence { entry: 4, expected: "ask menu (1 → a)".into(), got: "ask menu (1 → b)".into() };
@@ -351,6 +355,22 @@ pub(crate) fn backtest(spec: BacktestSpec) -> Backtest {
         state: BacktestState::Done,
         began_at: at(0),
         ended_at: Some(at(900)),
-        tally,
+        findings: if scorer { Findings::Decisions(rescored()) } else { Findings::Contacts(tally) },
     }
+}
+
+/// A decision in which another agent is chosen, one at which the scorer fails, and one that no scorer made.
+fn rescored() -> rescoring::Tally {
+    let scorer = DeploymentName::new("skills").expect("a name");
+    let scored_by = ScoredBy::Plugin(Digest::of(b"s"));
+    let grounds = Some(Grounds { scorer: scorer.clone(), ranks: vec![0, 1], unfit: Vec::new() });
+    let assigned = vec![(contact(1), agent("bob")), (contact(2), agent("eve"))];
+    let made = Decision { scored_by, grounds, assigned, ..decision(3) };
+    let recorded = Recorded::new(&made, &scorer).expect("it can be made again");
+    let mut tally = rescoring::Tally::default();
+    let scores = [vec![None, Some(1)], vec![Some(2), None]];
+    tally.add(&recorded, recorded.compare(&scores).expect("its shape"));
+    tally.fail(&recorded, "trap", "unreachable".into());
+    tally.skip(rescoring::Skip::NoScorer);
+    tally
 }

@@ -5,6 +5,7 @@ use super::contact::{Contact, Place};
 use super::queueing::Line;
 use crate::config::Agent;
 use crate::decision::{AgentRow, Columns, ContactRow};
+use crate::rescoring::WAITED;
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +13,6 @@ use std::sync::Arc;
 /// What the contract allows of each.
 pub(super) const MAX_COLUMNS: usize = 256;
 
-const WAITED: &str = "waited-ms";
 const PRIORITY: &str = "priority";
 const IDLE: &str = "idle-ms";
 const HANDLED: &str = "handled";

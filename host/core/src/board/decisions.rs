@@ -6,25 +6,23 @@
 
 use super::agents::Seat;
 use super::contact::{Contact, Place, Stage};
-use super::matching::assign;
 use super::rollouts::Part;
 use super::timers::Timer;
 use super::{Board, Effect, shortened};
 use crate::config::World;
 use crate::decision::{
-    AgentRow, Columns, ContactRow, Decision, LeftOut, PairScore, ScoreAnswer, ScoreRequest, ScoredBy,
+    AgentRow, Columns, ContactRow, Decision, Grounds, LeftOut, MAX_AGENTS, MAX_CONTACTS, PairScore, ScoreAnswer,
+    ScoreRequest, ScoredBy,
 };
 use crate::event::What;
 use crate::flow::SkillRequirement;
-use crate::ids::{AgentId, ContactId, DecisionId, QueueName, Version};
+use crate::ids::{AgentId, ContactId, DecisionId, DeploymentName, QueueName, Version};
+use crate::matching::assign;
 use crate::rollout::Figure;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-/// Contacts and agents of one decision.
-pub(super) const MAX_CONTACTS: usize = 32;
-pub(super) const MAX_AGENTS: usize = 256;
 /// Agents not considered that a decision names.
 const MAX_LEFT_OUT: usize = 256;
 /// What the scorer contract allows.
@@ -44,6 +42,8 @@ pub(super) struct Batch {
     contacts: Vec<ContactRow>,
     agents: Vec<AgentRow>,
     left_out: Vec<(AgentId, LeftOut)>,
+    /// Whose scorer is asked.
+    scorer: Option<DeploymentName>,
 }
 
 /// A decision whose scores are awaited.
@@ -78,7 +78,7 @@ impl Board {
             line.again = true;
             return;
         }
-        let Some(batch) = self.batch(name) else { return };
+        let Some(mut batch) = self.batch(name) else { return };
         let id = self.out.decision();
         let asked_at = self.out.now;
         let scorer = self.queues.get(name).and_then(|line| line.queue.scorer.clone());
@@ -86,7 +86,9 @@ impl Board {
             let there = self.deployments.get(&scorer).is_some_and(|found| found.world == World::Scorer);
             let first = batch.contacts.first().filter(|_| there).map(|row| row.contact);
             let chosen = first.and_then(|first| self.choose_for(&scorer, first, Some(name)));
-            chosen.ok_or_else(|| format!("there is no scorer `{scorer}`"))
+            let chosen = chosen.ok_or_else(|| format!("there is no scorer `{scorer}`"));
+            batch.scorer = Some(scorer).filter(|_| chosen.is_ok());
+            chosen
         });
         let Some(line) = self.queues.get_mut(name) else { return };
         match scorer {
@@ -147,11 +149,18 @@ impl Board {
         answer: Option<ScoreAnswer>,
         fallback: Option<String>,
     ) {
+        let (ranks, unfit) = (self.ranks(&batch), self.unfit(name, &batch));
         let (parts, pairs) = match answer {
             Some(answer) => (answer.parts, answer.scores),
-            None => (Vec::new(), self.longest_idle(name, &batch)),
+            None => (Vec::new(), self.longest_idle(&batch, &unfit)),
         };
-        let assigned = self.assign(name, &batch, &pairs);
+        let assigned = pairs_assigned(&batch, &pairs, &ranks, &unfit);
+        let narrow = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        let grounds = batch.scorer.map(|scorer| Grounds {
+            scorer,
+            ranks: ranks.iter().copied().map(narrow).collect(),
+            unfit: unfit.iter().map(|(row, column)| (narrow(*row), narrow(*column))).collect(),
+        });
         let last = batch.contacts.last().map(|row| row.contact);
         let decision = Decision {
             id,
@@ -166,6 +175,7 @@ impl Board {
             scores: pairs.into_iter().flatten().collect(),
             assigned: assigned.clone(),
             left_out: batch.left_out,
+            grounds,
         };
         let took_us = self.out.now.0.saturating_sub(asked_at.0);
         self.out.push(Effect::KeepDecision(Box::new(decision)));
@@ -244,7 +254,7 @@ impl Board {
             .collect();
         let agents = ids.iter().filter_map(|id| Some(self.agents.get(id)?.row(&columns, now))).collect();
         let left_out = self.left_out(name, &ids);
-        Some(Batch { columns, contacts: rows, agents, left_out })
+        Some(Batch { columns, contacts: rows, agents, left_out, scorer: None })
     }
 
     fn left_out(&self, name: &QueueName, considered: &[AgentId]) -> Vec<(AgentId, LeftOut)> {
@@ -265,23 +275,26 @@ impl Board {
     }
 
     /// Scores where no scorer makes them: how long the agent has been idle.
-    fn longest_idle(&self, name: &QueueName, batch: &Batch) -> Vec<Vec<PairScore>> {
+    fn longest_idle(&self, batch: &Batch, unfit: &BTreeSet<(usize, usize)>) -> Vec<Vec<PairScore>> {
         let now = self.out.now;
         let idle = |agent: &AgentId| {
             let idle_ms = now.ms_since(self.agents.get(agent)?.idle_since);
             // In thousandths of a second.
             Some(i64::try_from(idle_ms).unwrap_or(i64::MAX))
         };
-        let pair = |contact: ContactId, agent: &AgentId| PairScore {
-            score_milli: idle(agent).filter(|_| self.suits(name, contact, agent)),
-            parts: Vec::new(),
+        let scores: Vec<Option<i64>> = batch.agents.iter().map(|row| idle(&row.agent)).collect();
+        let row = |row: usize| {
+            let pair = |(column, score): (usize, &Option<i64>)| PairScore {
+                score_milli: score.filter(|_| !unfit.contains(&(row, column))),
+                parts: Vec::new(),
+            };
+            scores.iter().enumerate().map(pair).collect()
         };
-        let row = |row: &ContactRow| batch.agents.iter().map(|agent| pair(row.contact, &agent.agent)).collect();
-        batch.contacts.iter().map(row).collect()
+        (0..batch.contacts.len()).map(row).collect()
     }
 
-    /// The assignment over what is still so: contacts and agents may have changed since they were asked about.
-    fn assign(&self, name: &QueueName, batch: &Batch, pairs: &[Vec<PairScore>]) -> Vec<(ContactId, AgentId)> {
+    /// Of each agent of the batch, its place among them: the longest idle first.
+    fn ranks(&self, batch: &Batch) -> Vec<usize> {
         let mut order: Vec<(Timestamp, &AgentId, usize)> = Vec::new();
         for (at, row) in batch.agents.iter().enumerate() {
             let idle_since = self.agents.get(&row.agent).map_or(self.out.now, |seat| seat.idle_since);
@@ -290,23 +303,18 @@ impl Board {
         order.sort();
         let mut ranks: Vec<(usize, usize)> = order.iter().enumerate().map(|(rank, (.., at))| (*at, rank)).collect();
         ranks.sort_unstable();
-        let ranks: Vec<usize> = ranks.into_iter().map(|(_, rank)| rank).collect();
-        let scores: Vec<Vec<Option<i64>>> = batch
-            .contacts
-            .iter()
-            .zip(pairs)
-            .map(|(contact, row)| {
-                let agents = batch.agents.iter().zip(row);
-                agents
-                    .map(|(agent, pair)| pair.score_milli.filter(|_| self.suits(name, contact.contact, &agent.agent)))
-                    .collect()
-            })
-            .collect();
-        let assigned = assign(&scores, &ranks);
-        let pair = |(contact, agent): (&ContactRow, Option<usize>)| {
-            Some((contact.contact, batch.agents.get(agent?)?.agent.clone()))
-        };
-        batch.contacts.iter().zip(assigned).filter_map(pair).collect()
+        ranks.into_iter().map(|(_, rank)| rank).collect()
+    }
+
+    /// The pairs that must not be, over what is still so: contacts and agents may have changed since they were asked about.
+    fn unfit(&self, name: &QueueName, batch: &Batch) -> BTreeSet<(usize, usize)> {
+        let rows = batch.contacts.iter().enumerate();
+        rows.flat_map(|(row, contact)| {
+            let agents = batch.agents.iter().enumerate();
+            let unfit = agents.filter(|(_, agent)| !self.suits(name, contact.contact, &agent.agent));
+            unfit.map(move |(column, _)| (row, column))
+        })
+        .collect()
     }
 
     /// Whether this contact may be offered to this agent now.
@@ -319,6 +327,26 @@ impl Board {
                 && place.missed_just_now(self.out.now) != Some(agent)
         })
     }
+}
+
+fn pairs_assigned(
+    batch: &Batch,
+    pairs: &[Vec<PairScore>],
+    ranks: &[usize],
+    unfit: &BTreeSet<(usize, usize)>,
+) -> Vec<(ContactId, AgentId)> {
+    let scores: Vec<Vec<Option<i64>>> = pairs
+        .iter()
+        .enumerate()
+        .map(|(row, pairs)| {
+            let pairs = pairs.iter().enumerate();
+            pairs.map(|(column, pair)| pair.score_milli.filter(|_| !unfit.contains(&(row, column)))).collect()
+        })
+        .collect();
+    let pair = |(contact, agent): (&ContactRow, Option<usize>)| {
+        Some((contact.contact, batch.agents.get(agent?)?.agent.clone()))
+    };
+    batch.contacts.iter().zip(assign(&scores, ranks)).filter_map(pair).collect()
 }
 
 impl Place {

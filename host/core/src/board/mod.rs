@@ -7,7 +7,7 @@
 //! | `legs`, `admission` | calls that come and go, and which are taken |
 //! | `requests`, `speech`, `lookups`, `fetches`, `values` | what a flow asks of its contact |
 //! | `queueing`, `waiting` | places in queues, and what is heard there |
-//! | `decisions`, `columns`, `matching` | who gets whom |
+//! | `decisions`, `columns` | who gets whom |
 //! | `offering`, `talks`, `agents` | ringing agents, talking, agents' states |
 //! | `migrating`, `sleeping` | going over to another version, and doing without an instance |
 //! | `rollouts` | a version tried beside another: who gets it, and how it does |
@@ -31,7 +31,6 @@ mod ladder;
 mod ledger;
 mod legs;
 mod lookups;
-mod matching;
 mod migrating;
 mod offering;
 mod out;

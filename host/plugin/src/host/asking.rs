@@ -12,6 +12,7 @@ use cordboard_core::ids::Version;
 use cordboard_core::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 impl PluginHost {
     /// Scores agents for contacts. An instance is kept between decisions and made anew when the columns change or
@@ -20,13 +21,32 @@ impl PluginHost {
     /// # Errors
     /// Whatever kept the scorer from giving usable scores; the caller falls back.
     pub async fn score(&self, version: Version, input: ScoreInput) -> Result<Scored, AskError> {
+        self.score_on(self.0.runtime(), false, version, input).await
+    }
+
+    /// The same on the unhurried threads, for a decision that nobody waits for. To be asked from there, of a version that
+    /// serves nobody: live decisions would wait for its instances.
+    ///
+    /// # Errors
+    /// As [`score`](Self::score).
+    pub async fn score_unhurried(&self, version: Version, input: ScoreInput) -> Result<Scored, AskError> {
+        self.score_on(self.unhurried(), true, version, input).await
+    }
+
+    async fn score_on(
+        &self,
+        threads: &Handle,
+        patient: bool,
+        version: Version,
+        input: ScoreInput,
+    ) -> Result<Scored, AskError> {
         let loaded = self.0.get(version).ok_or(AskError::NotLoaded)?;
         let program = match &loaded.program {
             Kind::Scorer(program) => Arc::clone(program),
             Kind::Flow(_) | Kind::Crm(_) | Kind::Dialer(_) | Kind::Inspector(_) => return Err(AskError::NotLoaded),
         };
         let _use = InUse::new(loaded);
-        Box::pin(program.score(self.0.runtime(), input)).await
+        Box::pin(program.score(threads, patient, input)).await
     }
 
     /// Looks a person up through a crm version: from its cache, or from the plugin within `timeout` (at most 60 s).

@@ -18,6 +18,7 @@ enum Figure {
     Agreement,
     Share,
     Contacts,
+    Decisions,
     Compared,
     Agreed,
     Diverged,
@@ -38,19 +39,22 @@ enum Compared {
 pub(crate) enum ConditionError {
     #[error("it has none of <, <=, >, >=: write it as agreement<99%")]
     NoComparison,
-    #[error("`{0}` is no figure: it is one of agreement, share, contacts, compared, agreed, diverged, failed, skipped")]
+    #[error(
+        "`{0}` is no figure: it is one of agreement, share, contacts, decisions, compared, agreed, diverged, failed, skipped"
+    )]
     UnknownFigure(String),
     #[error("`{0}` is no number: digits, and up to three behind the point of a percentage")]
     NotANumber(String),
-    #[error("{0} is a number of contacts, not a percentage")]
+    #[error("{0} is a number, not a percentage")]
     CountInPercent(&'static str),
 }
 
 impl Figure {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Agreement,
         Self::Share,
         Self::Contacts,
+        Self::Decisions,
         Self::Compared,
         Self::Agreed,
         Self::Diverged,
@@ -63,6 +67,7 @@ impl Figure {
             Self::Agreement => "agreement",
             Self::Share => "share",
             Self::Contacts => "contacts",
+            Self::Decisions => "decisions",
             Self::Compared => "compared",
             Self::Agreed => "agreed",
             Self::Diverged => "diverged",
@@ -124,7 +129,8 @@ impl fmt::Display for Condition {
 impl Condition {
     /// What a report says of the figure, in thousandths. Where nothing was compared, agreement and share are 0.
     pub(super) fn figure(&self, done: &Value) -> Option<u64> {
-        let report = done.get("report")?;
+        let of = |name: &str| done.get(name).filter(|report| !report.is_null());
+        let report = of("report").or_else(|| of("decisions"))?;
         let count = |name: &str| report.get(name)?.as_u64()?.checked_mul(1000);
         // As it was rounded: to thousandths.
         let percent = |name: &str| report.get(name)?.as_f64().map(|percent| (percent * 1000.0).round() as u64);
@@ -135,9 +141,12 @@ impl Condition {
                 let skipped = report.get("skipped")?.as_object()?;
                 skipped.values().map(Value::as_u64).sum::<Option<u64>>()?.checked_mul(1000)
             }
-            Figure::Contacts | Figure::Compared | Figure::Agreed | Figure::Diverged | Figure::Failed => {
-                count(self.figure.name())
-            }
+            Figure::Contacts
+            | Figure::Decisions
+            | Figure::Compared
+            | Figure::Agreed
+            | Figure::Diverged
+            | Figure::Failed => count(self.figure.name()),
         }
     }
 
@@ -212,5 +221,9 @@ mod tests {
         }
         let condition: Condition = "agreed<1".parse().unwrap();
         assert_eq!(condition.figure(&json!({ "report": {} })), None);
+        let of_scorer = json!({ "report": null, "decisions": { "decisions": 7, "agreement_percent": 50.0 } });
+        for (text, figure) in [("decisions<1", Some(7_000)), ("agreement<1%", Some(50_000)), ("contacts<1", None)] {
+            assert_eq!(text.parse::<Condition>().unwrap().figure(&of_scorer), figure, "{text}");
+        }
     }
 }

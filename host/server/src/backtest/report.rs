@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 /// The groups shown of each kind; the JSON has them all.
 const MAX_SHOWN: usize = 10;
 
-fn number(value: &Value, pointer: &str) -> u64 {
+pub(super) fn number(value: &Value, pointer: &str) -> u64 {
     value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
 }
 
-fn word(value: &Value, pointer: &str) -> String {
+pub(super) fn word(value: &Value, pointer: &str) -> String {
     one_line(text(value, pointer))
 }
 
@@ -60,7 +60,7 @@ pub(super) fn report(done: &Value) -> String {
     shown
 }
 
-fn restrictions(done: &Value) -> String {
+pub(super) fn restrictions(done: &Value) -> String {
     let mut shown = String::new();
     for (name, before) in [("until", " until "), ("queue", " in queue "), ("entry_point", " through ")] {
         let value = word(done, &format!("/{name}"));
@@ -71,7 +71,7 @@ fn restrictions(done: &Value) -> String {
     shown
 }
 
-fn took_ms(done: &Value) -> u64 {
+pub(super) fn took_ms(done: &Value) -> u64 {
     let at = |pointer: &str| cordboard_admin::parse_time(text(done, pointer)).ok();
     at("/began_at").zip(at("/ended_at")).map_or(0, |(began, ended)| ended.ms_since(began))
 }

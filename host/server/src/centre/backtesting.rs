@@ -3,11 +3,14 @@
 use super::HostCentre;
 use super::candidates::{Loader, Made, compare_refused};
 use super::keeping::not_found;
+use super::version::world_name;
 use crate::clock::Clock;
-use crate::comparing::{Scope, Stopped, survey};
-use cordboard_admin::{Backtest, BacktestSpec, BacktestState, Refusal};
-use cordboard_core::backtest::Tally;
+use crate::comparing::{DecisionScope, Scope, Stopped, apart, survey, survey_decisions};
+use cordboard_admin::{Backtest, BacktestSpec, BacktestState, Findings, Refusal};
+use cordboard_core::config::World;
+use cordboard_core::ids::DeploymentName;
 use cordboard_core::time::Timestamp;
+use cordboard_core::{backtest, rescoring};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -24,11 +27,38 @@ pub(super) struct Backtests(Mutex<BTreeMap<u64, Arc<Job>>>);
 struct Job {
     /// As it was begun, without what it came to.
     asked: Backtest,
-    tally: Mutex<Tally>,
+    work: Work,
     /// What it does, and when it was over.
     state: Mutex<(BacktestState, Option<Timestamp>)>,
     /// True: it is to end.
     stop: watch::Sender<bool>,
+}
+
+/// What it goes through, and what it came to so far.
+enum Work {
+    Contacts(Scope, Mutex<backtest::Tally>),
+    Decisions(DecisionScope, Mutex<rescoring::Tally>),
+}
+
+impl Work {
+    fn new(spec: BacktestSpec, deployment: DeploymentName, made: &Made) -> Self {
+        let BacktestSpec { filter, limit, .. } = spec;
+        if made.deployed.world == World::Scorer {
+            let from = filter.from_ms.map_or(Timestamp(0), Timestamp::from_ms);
+            let until = filter.until_ms.map(Timestamp::from_ms);
+            let (queue, version) = (filter.queue, apart(made.version));
+            Self::Decisions(DecisionScope { from, until, queue, limit, deployment, version }, Mutex::default())
+        } else {
+            Self::Contacts(Scope { filter, limit, deployment, version: made.version }, Mutex::default())
+        }
+    }
+
+    fn findings(&self) -> Findings {
+        match self {
+            Self::Contacts(_, tally) => Findings::Contacts(lock(tally).clone()),
+            Self::Decisions(_, tally) => Findings::Decisions(lock(tally).clone()),
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -42,7 +72,7 @@ impl Job {
 
     fn shown(&self) -> Backtest {
         let (state, ended_at) = lock(&self.state).clone();
-        Backtest { state, ended_at, tally: lock(&self.tally).clone(), ..self.asked.clone() }
+        Backtest { state, ended_at, findings: self.work.findings(), ..self.asked.clone() }
     }
 
     fn over(&self, state: BacktestState, at: Timestamp) {
@@ -75,22 +105,30 @@ impl HostCentre {
     pub(super) async fn backtest(&self, spec: BacktestSpec) -> Result<Backtest, Refusal> {
         let missing = || Refusal::Invalid { code: "invalid-body", detail: "no deployment is named".into() };
         let deployment = spec.candidate.deployment.clone().ok_or_else(missing)?;
-        self.require_kept(&deployment).await?;
-        let made = self.made(&spec.candidate).await?;
+        let world = self.require_kept(&deployment).await?;
+        if !matches!(world, World::Flow | World::Scorer) {
+            let detail = format!("`{deployment}` is a {} deployment: flows and scorers are tested", world_name(world));
+            return Err(Refusal::Invalid { code: "other-deployment", detail });
+        }
+        let made = self.made(&spec.candidate, world).await?;
+        if world == World::Scorer && spec.filter.entry_point.is_some() {
+            let detail = "decisions have a queue and no entry point".into();
+            return Err(Refusal::Invalid { code: "invalid-body", detail });
+        }
         let now = self.parts.clock.now();
+        let work = Work::new(spec.clone(), deployment.clone(), &made);
         let mut asked = Backtest {
             id: now.0,
             version: made.version,
             plugin: made.deployed.spec.plugin,
-            deployment: deployment.clone(),
-            filter: spec.filter.clone(),
+            deployment,
+            filter: spec.filter,
             limit: spec.limit,
             state: BacktestState::Running,
             began_at: now,
             ended_at: None,
-            tally: Tally::default(),
+            findings: work.findings(),
         };
-        let scope = Scope { filter: spec.filter, limit: spec.limit, deployment, version: made.version };
         let (stop, stopped) = watch::channel(false);
         let job = {
             let mut jobs = lock(&self.backtests.0);
@@ -104,12 +142,12 @@ impl HostCentre {
             }
             asked.id = jobs.keys().last().map_or(asked.id, |last| asked.id.max(last + 1));
             let state = Mutex::new((BacktestState::Running, None));
-            let job = Arc::new(Job { asked, tally: Mutex::default(), state, stop });
+            let job = Arc::new(Job { asked, work, state, stop });
             jobs.insert(job.asked.id, Arc::clone(&job));
             job
         };
         let shown = job.shown();
-        tokio::spawn(run(self.loader(), Ending(job, self.parts.clock), made, scope, stopped));
+        tokio::spawn(run(self.loader(), Ending(job, self.parts.clock), made, stopped));
         Ok(shown)
     }
 
@@ -131,12 +169,20 @@ impl HostCentre {
     }
 }
 
-/// Loads the version, goes through the contacts, and unloads it.
-async fn run(loader: Loader, ending: Ending, made: Made, scope: Scope, mut stopped: watch::Receiver<bool>) {
+/// Loads the version, goes through the contacts or the decisions, and unloads it.
+async fn run(loader: Loader, ending: Ending, made: Made, mut stopped: watch::Receiver<bool>) {
     let Ending(job, clock) = &ending;
+    let loaded = match &job.work {
+        Work::Contacts(scope, _) => scope.version,
+        Work::Decisions(scope, _) => scope.version,
+    };
     let going = async {
-        let hold = loader.load(&made).await?;
-        let done = survey(&loader.comparer, &scope, &job.tally).await.map_err(compare_refused);
+        let hold = loader.load_as(loaded, &made).await?;
+        let done = match &job.work {
+            Work::Contacts(scope, tally) => survey(&loader.comparer, scope, tally).await,
+            Work::Decisions(scope, tally) => survey_decisions(&loader.comparer, scope, tally).await,
+        };
+        let done = done.map_err(compare_refused);
         drop(hold);
         done
     };
@@ -151,9 +197,12 @@ async fn run(loader: Loader, ending: Ending, made: Made, scope: Scope, mut stopp
     };
     job.over(state, clock.now());
     let (report, took_ms) = (job.shown(), clock.now().ms_since(job.asked.began_at));
-    let (looked_at, agreed) = (report.tally.looked_at, report.tally.agreed);
+    let (looked_at, agreed) = match &report.findings {
+        Findings::Contacts(tally) => (tally.looked_at, tally.agreed),
+        Findings::Decisions(tally) => (tally.looked_at, tally.agreed),
+    };
     tracing::info!(id = report.id, version = %made.version.short(), looked_at, agreed, took_ms, "a back-test is over");
-    loader.unload_if_unneeded(made.version).await;
+    loader.unload_if_unneeded(loaded).await;
 }
 
 fn failed(refusal: &Refusal) -> BacktestState {

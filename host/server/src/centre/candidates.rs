@@ -37,12 +37,17 @@ pub(super) struct Loader {
 impl Loader {
     /// Loads a version, if it isn't loaded; the hold keeps it so.
     pub(super) async fn load(&self, made: &Made) -> Result<Hold, Refusal> {
-        let hold = self.holds.hold(made.version);
+        self.load_as(made.version, made).await
+    }
+
+    /// The same under a name of its own.
+    pub(super) async fn load_as(&self, name: Version, made: &Made) -> Result<Hold, Refusal> {
+        let hold = self.holds.hold(name);
         let plugin = made.deployed.spec.plugin;
         let bytes = self.comparer.rooms.blobs.get(&self.comparer.tenant, &plugin).await.map_err(store)?;
         let gone = || Refusal::Internal(format!("the component {plugin} is gone from the disk"));
         let load = made.deployed.load_spec(bytes.ok_or_else(gone)?.into(), self.limits);
-        self.plugins().load(made.version, load).await.map_err(load_refused)?;
+        self.plugins().load(name, load).await.map_err(load_refused)?;
         Ok(hold)
     }
 
@@ -78,7 +83,7 @@ impl HostCentre {
 
     /// What a candidate is made of: its own word, over that of the deployment which it is to serve, or of the version that
     /// it was. A deployment that isn't there any more has none.
-    pub(super) async fn made(&self, candidate: &Candidate) -> Result<Made, Refusal> {
+    pub(super) async fn made(&self, candidate: &Candidate, world: World) -> Result<Made, Refusal> {
         let mut deployed = match candidate.of {
             CandidateOf::Version(version) => {
                 let kept = self.keeping.get::<DeploymentDocument>(DocumentKind::Version, &version.to_string()).await?;
@@ -88,7 +93,7 @@ impl HostCentre {
             CandidateOf::Plugin(plugin) => {
                 let kept = self.keeping.get::<PluginDocument>(DocumentKind::Plugin, &plugin.to_string()).await?;
                 let kept = kept.ok_or_else(|| not_found("plugin", plugin))?.value;
-                let world = world_named(&kept.world).ok_or_else(|| malformed("a plugin of no world"))?;
+                let of = world_named(&kept.world).ok_or_else(|| malformed("a plugin of no world"))?;
                 let manifest = ManifestText::new(kept.manifest).map_err(malformed)?;
                 let before = match &candidate.deployment {
                     Some(name) => self.kept_deployment(name).await?.map(|kept| kept.value.spec),
@@ -97,12 +102,17 @@ impl HostCentre {
                 let (config, limits) = before.map(|spec| (spec.config, spec.limits)).unwrap_or_default();
                 let migration = MigrationPolicy::Pin;
                 let spec = DeploymentSpec { plugin, config, limits, migration, ask_anew: false };
-                Deployed { world, spec, manifest, previous: None, canary: None }
+                Deployed { world: of, spec, manifest, previous: None, canary: None }
             }
         };
-        if deployed.world != World::Flow {
-            let detail = "only flows go through contacts again: this plugin is of another world".into();
-            return Err(Refusal::Invalid { code: "not-a-flow", detail });
+        if deployed.world != world {
+            let (code, detail) = match world {
+                World::Scorer => ("not-a-scorer", "only scorers make decisions again: this plugin is of another world"),
+                World::Flow | World::Crm | World::Dialer | World::Inspector => {
+                    ("not-a-flow", "only flows go through contacts again: this plugin is of another world")
+                }
+            };
+            return Err(Refusal::Invalid { code, detail: detail.into() });
         }
         let spec = &mut deployed.spec;
         spec.config.extend(candidate.config.clone());
@@ -122,9 +132,10 @@ impl HostCentre {
         Ok(Made { version, deployed })
     }
 
-    /// That the deployment is there, whose flows are compared.
-    pub(super) async fn require_kept(&self, name: &DeploymentName) -> Result<(), Refusal> {
-        self.kept_deployment(name).await?.map(drop).ok_or_else(|| not_found("deployment", name))
+    /// The world of the deployment that a candidate is to serve.
+    pub(super) async fn require_kept(&self, name: &DeploymentName) -> Result<World, Refusal> {
+        let kept = self.kept_deployment(name).await?.ok_or_else(|| not_found("deployment", name))?;
+        Ok(kept.value.world)
     }
 }
 

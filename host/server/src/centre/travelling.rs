@@ -4,6 +4,7 @@ use super::HostCentre;
 use super::candidates::{Made, compare_refused};
 use crate::comparing::{Stretch, by_deployment, flows, run_again};
 use cordboard_admin::{Candidate, Comparison, Refusal, RunAgain};
+use cordboard_core::config::World;
 use cordboard_core::ids::{ContactId, DeploymentName};
 use cordboard_core::journal::{Journal, Opened};
 
@@ -54,7 +55,7 @@ impl HostCentre {
         candidate: &Candidate,
         deployment: &DeploymentName,
     ) -> Result<Comparison, Refusal> {
-        let made = self.made(candidate).await?;
+        let made = self.made(candidate, World::Flow).await?;
         let loader = self.loader();
         let hold = loader.load(&made).await?;
         let runs = by_deployment(&self.parts.plugins, journal, opened, made.version, deployment).await;

@@ -1,13 +1,17 @@
-//! Contacts that have ended, gone through again by a version: one at a time, away from everything that is live.
+//! Contacts that have ended, gone through again by a version, and routing decisions made again by a scorer: one at a time,
+//! away from everything that is live.
 //!
 //! A comparison is of one contact with one version that is loaded, and needs nothing but the store and the plugin host. It
 //! runs on the unhurried threads but for the reading, which is the store's readers'.
 
+mod decisions;
 mod kept;
 mod reading;
 mod survey;
 mod watched;
 
+pub(crate) use decisions::apart;
+pub use decisions::{DecisionScope, survey_decisions};
 pub use kept::{Kept, KeptError};
 pub use survey::{Scope, Stopped, survey};
 pub(crate) use watched::{Stretch, by_deployment, run_again};

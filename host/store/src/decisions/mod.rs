@@ -10,6 +10,7 @@
 //! became of the others.
 
 mod bases;
+mod grounds;
 mod sealed;
 mod stored;
 
@@ -98,6 +99,8 @@ pub struct DecisionPage {
     pub decisions: Vec<Decision>,
     /// Where to go on, if there may be more. A page of large decisions is shorter than asked.
     pub next: Option<DecisionRef>,
+    /// Decisions in between that can't be decoded, and are left out.
+    pub damaged: u64,
 }
 
 /// What a batch would newly share: to be given to [`Decisions::confirm`] when the batch is written. Dropped instead, the
@@ -296,6 +299,7 @@ fn read_page(
         match read {
             Ok(decision) => page.decisions.extend(decision),
             Err(error @ StoreError::Undecodable { .. }) => {
+                page.damaged += 1;
                 tracing::error!(decision = %which, %error, "a damaged decision is left out");
             }
             Err(error) => return Err(error),

@@ -1,10 +1,12 @@
-//! A decision as it is on disk: format 2, in which the contacts' rows are sealed; in format 1 they were not. Fields are
-//! never changed; a new format is a new struct beside this one.
+//! A decision as it is on disk: format 3, which is format 2 with what the assignment was made on behind it. In format 2 the
+//! contacts' rows are sealed; in format 1 they were not. Fields are never changed; a new format is a new struct beside this
+//! one.
 //!
 //! Numbers are kept bit by bit (little-endian), so that a NaN comes back as the one it was.
 
 use super::MAX_DECISION_NUMBERS;
 use super::bases::{Bases, Place, SharedName, Who};
+use super::grounds::GroundsV3;
 use super::sealed::{SealedV2, Sealing, Shelf};
 use crate::error::StoreError;
 use crate::seal::Part;
@@ -17,6 +19,8 @@ use std::sync::Arc;
 const FORMAT: u8 = 1;
 /// Of decisions, and of rows that contacts' decisions share: what is a contact's is sealed.
 pub(super) const SEALED_FORMAT: u8 = 2;
+/// Of decisions whose grounds are known.
+const GROUNDED_FORMAT: u8 = 3;
 /// Rows up to this many numbers stand in the decision itself.
 const INLINE: usize = 8;
 pub(super) const WHAT: &str = "a decision";
@@ -180,7 +184,10 @@ pub(super) fn encode(
         assigned: decision.assigned.iter().map(|(contact, agent)| (contact.0, agent.to_string())).collect(),
         left_out: store_left_out(&decision.left_out),
     };
-    serialize_as(SEALED_FORMAT, &stored)
+    match &decision.grounds {
+        None => serialize_as(SEALED_FORMAT, &stored),
+        Some(grounds) => serialize_as(GROUNDED_FORMAT, &(stored, GroundsV3::of(grounds))),
+    }
 }
 
 fn check_size(decision: &Decision) -> Result<(), StoreError> {
@@ -255,6 +262,7 @@ fn store_left_out(left_out: &[(AgentId, LeftOut)]) -> Vec<(FrontCoded, ReasonV1)
 pub(super) enum Stored {
     Plain(DecisionOf<RowRefV1>),
     Sealed(DecisionOf<SealedV2>),
+    Grounded(DecisionOf<SealedV2>, GroundsV3),
 }
 
 impl Stored {
@@ -262,6 +270,10 @@ impl Stored {
         match bytes.split_first() {
             Some((&SEALED_FORMAT, body)) => {
                 postcard::from_bytes(body).map(Self::Sealed).map_err(|error| StoreError::undecodable(WHAT, error))
+            }
+            Some((&GROUNDED_FORMAT, body)) => {
+                let both = postcard::from_bytes(body).map_err(|error| StoreError::undecodable(WHAT, error));
+                both.map(|(stored, grounds)| Self::Grounded(stored, grounds))
             }
             Some(_) | None => deserialize(bytes).map(Self::Plain),
         }
@@ -283,13 +295,23 @@ impl Stored {
                     WhoV1::Agent(_) => Err(StoreError::undecodable(WHAT, "an agent among the contacts")),
                 }
             }),
-            Self::Sealed(stored) => stored.load(shelf, |sealed, shelf, budget| {
-                let Some(opened) = shelf.open(&sealed, Part::Row(name))? else {
-                    return Ok((sealed.contact, Vec::new()));
-                };
-                Ok((sealed.contact, shelf.contact_row(sealed.contact, deserialize(&opened)?, budget)?))
-            }),
+            Self::Sealed(stored) => stored.load_sealed(name, shelf),
+            Self::Grounded(stored, grounds) => {
+                let decision = stored.load_sealed(name, shelf)?;
+                Ok(Decision { grounds: Some(grounds.load()?), ..decision })
+            }
         }
+    }
+}
+
+impl DecisionOf<SealedV2> {
+    fn load_sealed(self, name: [u8; 16], shelf: &mut Shelf<'_>) -> Result<Decision, StoreError> {
+        self.load(shelf, |sealed, shelf, budget| {
+            let Some(opened) = shelf.open(&sealed, Part::Row(name))? else {
+                return Ok((sealed.contact, Vec::new()));
+            };
+            Ok((sealed.contact, shelf.contact_row(sealed.contact, deserialize(&opened)?, budget)?))
+        })
     }
 }
 
@@ -341,11 +363,12 @@ impl<C> DecisionOf<C> {
                 .map(|(contact, agent)| Ok((ContactId(contact), id(AgentId::new(agent))?)))
                 .collect::<Result<_, StoreError>>()?,
             left_out: load_left_out(stored.left_out)?,
+            grounds: None,
         })
     }
 }
 
-fn id<T>(made: Result<T, IdError>) -> Result<T, StoreError> {
+pub(super) fn id<T>(made: Result<T, IdError>) -> Result<T, StoreError> {
     made.map_err(|error| StoreError::undecodable(WHAT, error))
 }
 

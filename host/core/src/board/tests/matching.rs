@@ -1,6 +1,6 @@
 //! The assignment keeps its rule: compared with trying everything.
 
-use crate::board::matching::assign;
+use crate::matching::assign;
 use proptest::prelude::*;
 use std::cmp::Reverse;
 

@@ -118,6 +118,8 @@ fn the_best_sum_decides_and_the_decision_is_kept() {
     assert_eq!(decision.left_out[1], (agent_id("off"), LeftOut::State("signed-out")));
     assert_eq!(decision.decided_at.ms_since(decision.asked_at), 10);
     assert_eq!(decision.scores.len(), 2);
+    let grounds = decision.grounds.clone().unwrap();
+    assert_eq!((grounds.scorer, grounds.ranks, grounds.unfit), (deployment_name("scorer"), vec![0], vec![]));
     assert!(desk.told().iter().any(|what| matches!(what, What::Decided { took_us: 10_000, fallback: None, .. })));
     // What changed meanwhile is decided next.
     let next = desk.score_request().unwrap();

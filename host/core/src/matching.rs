@@ -13,8 +13,9 @@
 #![allow(clippy::indexing_slicing, reason = "every index is below the matrix's own dimensions")]
 
 /// For each contact (row) the agent (column) assigned, if any. `ranks`: for each agent its place in the order in
-/// which agents are preferred; all different. A score of `None` is a pair that must not be.
-pub(super) fn assign(scores: &[Vec<Option<i64>>], ranks: &[usize]) -> Vec<Option<usize>> {
+/// which agents are preferred; all different, or ties are broken by the agents' columns. A score of `None`, or one that
+/// isn't there, is a pair that must not be. The time it takes grows with rows² × columns.
+pub(crate) fn assign(scores: &[Vec<Option<i64>>], ranks: &[usize]) -> Vec<Option<usize>> {
     let mut matching = Matching {
         scores,
         ranks,
