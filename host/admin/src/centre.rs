@@ -1,24 +1,22 @@
 //! What the API asks of the host. The server implements it; the handlers only extract, ask and convert.
 
 use crate::comparing::{Backtest, BacktestSpec, Candidate, Comparison};
+use crate::deployment::{CanarySpec, Deployment, DeploymentSpec};
 use crate::history::{History, Order};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cordboard_core::agent::WantedState;
-use cordboard_core::board::{AgentView, ContactView, QueueView, Tally};
-use cordboard_core::config::{Agent, EntryPoint, MigrationPolicy, Queue, Settings, World};
+use cordboard_core::board::{AgentView, ContactView, QueueView};
+use cordboard_core::config::{Agent, EntryPoint, Queue, Settings, World};
 use cordboard_core::decision::Decision;
 use cordboard_core::event::Event;
 use cordboard_core::ids::{AgentId, ContactId, DeploymentName, Digest, EntryPointName, QueueName, Version};
 use cordboard_core::journal::Journal;
-use cordboard_core::limits::LimitValues;
 use cordboard_core::note::Note;
 use cordboard_core::record::ContactRecord;
-use cordboard_core::rollout::{Plan, Watched};
 use cordboard_core::time::Timestamp;
 use cordboard_store::{RecordFilter, RecordPage};
 use futures_util::stream::BoxStream;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Why something was not done.
@@ -212,88 +210,6 @@ pub struct RequestBounds {
     pub at_once: Option<u16>,
     /// From a request to the head of its response.
     pub timeout_ms: Option<u32>,
-}
-
-/// Something a plugin wants that is not granted, or not all of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissingGrant {
-    /// `egress`, `stored-values`, `limits`.
-    pub capability: String,
-    /// What is missing.
-    pub detail: String,
-    /// Why the plugin wants it.
-    pub reason: String,
-}
-
-/// What an operator wants to serve.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DeploymentSpec {
-    /// The component.
-    pub plugin: Digest,
-    /// What the plugin reads as `wasi:config`. At most 64 entries.
-    pub config: BTreeMap<String, String>,
-    /// What an instance may use, where the operator has a word in it.
-    pub limits: LimitValues,
-    /// What becomes of contacts in progress. No part of the version.
-    pub migration: MigrationPolicy,
-    /// Whether an open question may be asked anew by the new version. No part of the version.
-    pub ask_anew: bool,
-}
-
-/// A version to be tried beside what serves.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CanarySpec {
-    /// The component.
-    pub plugin: Digest,
-    /// What the plugin reads as `wasi:config`.
-    pub config: BTreeMap<String, String>,
-    /// What an instance may use, where the operator has a word in it.
-    pub limits: LimitValues,
-    /// Whom it is tried on, for how long, and as long as what holds.
-    pub plan: Plan,
-}
-
-/// A version that is tried, and how it does.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Canary {
-    /// Which.
-    pub version: Version,
-    /// What the operator set.
-    pub spec: CanarySpec,
-    /// Which stage it is in, from 0.
-    pub stage: usize,
-    /// Since when.
-    pub since: Timestamp,
-    /// How both versions do.
-    pub watched: Watched,
-}
-
-/// A deployment and how it does.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Deployment {
-    /// Its name.
-    pub name: DeploymentName,
-    /// Its world.
-    pub world: World,
-    /// What the operator set.
-    pub spec: DeploymentSpec,
-    /// What serves new contacts: the digest of component, configuration and limits.
-    pub version: Version,
-    /// Why the version could not be loaded when the host started, if so.
-    pub failure: Option<String>,
-    /// What its plugin's manifest wants and is not granted: uses of it are refused.
-    pub missing_grants: Vec<MissingGrant>,
-    /// What an instance may use: the operator's word, else what the manifest wants of the defaults, else those. All of
-    /// them.
-    pub limits_in_force: LimitValues,
-    /// Contacts in progress by version, older versions of this deployment included.
-    pub contacts: BTreeMap<Version, u32>,
-    /// What served before, and steps in where the version fails.
-    pub previous: Option<Version>,
-    /// What became of those who were to go over to the version.
-    pub moved: Tally,
-    /// What is tried beside it.
-    pub canary: Option<Canary>,
 }
 
 /// A contact's journal, gone through by the version that its last entries are from.

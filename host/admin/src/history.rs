@@ -1,6 +1,7 @@
 //! What was done with deployments, and who wants what done.
 
-use crate::centre::{DeploymentSpec, Expected};
+use crate::centre::Expected;
+use crate::deployment::DeploymentSpec;
 use cordboard_core::config::World;
 use cordboard_core::history::{Operator, Step};
 use cordboard_core::ids::Version;

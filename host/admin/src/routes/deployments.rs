@@ -3,7 +3,7 @@
 use super::canaries::Canary;
 use crate::app::App;
 use crate::bounds;
-use crate::centre::{self, DeploymentSpec};
+use crate::deployment::{self, DeploymentSpec};
 use crate::etag;
 use crate::extract::{self, Named, Query};
 use crate::json::{Limits, WorldName};
@@ -131,8 +131,8 @@ struct MissingGrant {
     reason: String,
 }
 
-impl From<centre::MissingGrant> for MissingGrant {
-    fn from(missing: centre::MissingGrant) -> Self {
+impl From<deployment::MissingGrant> for MissingGrant {
+    fn from(missing: deployment::MissingGrant) -> Self {
         Self { capability: missing.capability, detail: missing.detail, reason: missing.reason }
     }
 }
@@ -145,7 +145,7 @@ struct Deployments {
 }
 
 impl Deployment {
-    pub(super) fn new(deployment: centre::Deployment, revision: u64) -> Self {
+    pub(super) fn new(deployment: deployment::Deployment, revision: u64) -> Self {
         let spec = deployment.spec;
         Self {
             name: deployment.name.into(),

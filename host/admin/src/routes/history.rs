@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::bounds;
-use crate::centre::DeploymentSpec;
+use crate::deployment::DeploymentSpec;
 use crate::extract::{Named, Query, parameter};
 use crate::history::{HistoryState, HistoryStep};
 use crate::json::{Limits, Time, WorldName};

@@ -4,7 +4,7 @@ mod plan;
 
 use super::deployments::{Deployment, plugin_of};
 use crate::app::App;
-use crate::centre::{self, CanarySpec};
+use crate::deployment::{self, CanarySpec};
 use crate::etag;
 use crate::extract::{self, Named};
 use crate::json::{Limits, Time};
@@ -76,6 +76,7 @@ pub(super) struct Canary {
 
 /// What both versions did, within the window; counted anew since the host started.
 #[derive(Serialize, ToSchema)]
+#[schema(as = CanaryFigures)]
 struct Figures {
     /// Contacts that the canary got.
     canary_contacts: u32,
@@ -93,6 +94,7 @@ struct Figures {
 
 /// How many contacts went wrong, with either version.
 #[derive(Serialize, ToSchema)]
+#[schema(as = CanaryCompared)]
 struct Compared {
     /// How.
     #[schema(example = "traps")]
@@ -105,6 +107,7 @@ struct Compared {
 
 /// So many of so many.
 #[derive(Serialize, ToSchema)]
+#[schema(as = CanaryPart)]
 struct Part {
     /// Went wrong.
     bad: u32,
@@ -141,8 +144,8 @@ pub fn figures(watched: &Watched) -> serde_json::Value {
     serde_json::to_value(Figures::from(watched)).unwrap_or_default()
 }
 
-impl From<centre::Canary> for Canary {
-    fn from(canary: centre::Canary) -> Self {
+impl From<deployment::Canary> for Canary {
+    fn from(canary: deployment::Canary) -> Self {
         let spec = canary.spec;
         Self {
             version: canary.version.to_string(),
