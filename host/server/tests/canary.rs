@@ -13,13 +13,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
+/// After so long people press their last key again.
+const PATIENCE: Duration = Duration::from_secs(5);
 const NAME: &str = "/v1/deployments/tour";
 /// People who call again and again.
 const CALLERS: u32 = 40;
 /// Whoever is served before the canary begins.
 const BEFORE: u32 = 100;
 /// Calls of a story. More with `CORDBOARD_CALLS`.
-const CALLS: u32 = 1_000;
+const CALLS: u32 = 1_500;
 
 fn calls() -> u32 {
     std::env::var("CORDBOARD_CALLS").ok().and_then(|calls| calls.parse().ok()).unwrap_or(CALLS)
@@ -124,7 +126,15 @@ impl Crowd {
                 call.hang_up()?;
             } else {
                 call.rtp.press("19");
-                call.until_ended(SOON)?;
+                // On a machine as busy as this a key may be lost on its way.
+                let mut ended = call.until_ended(PATIENCE);
+                for _ in 0..10 {
+                    if ended.is_err() {
+                        call.rtp.press("9");
+                        ended = call.until_ended(PATIENCE);
+                    }
+                }
+                ended?;
             }
             last = contact;
         }
@@ -166,8 +176,12 @@ fn crowd(centre: &Centre, annoyed: bool) -> Result<Crowd> {
     Ok(Crowd { stable, annoyed, heard: Mutex::default(), calls, stopped })
 }
 
+/// One story at a time: what is told of each is how fast it is on a machine of its own.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// People call; when enough were served, a bad canary begins for 5 % of them.
 fn bad(mode: &str, guards: &Value, measure: &str, annoyed: bool) -> Result<()> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let (mut centre, digest) = centre()?;
     let crowd = crowd(&centre, annoyed)?;
     let plan = json!({ "stages": [stage(5.0, None, None)], "guards": guards });
@@ -217,7 +231,7 @@ fn a_canary_that_traps_at_its_menu_is_taken_back() -> Result<()> {
 
 #[test]
 fn a_canary_that_is_slow_is_taken_back() -> Result<()> {
-    let guards = json!([{ "figure": "step-latency", "times": 2, "at_least_ms": 50 }, { "figure": "traps" }]);
+    let guards = json!([{ "figure": "step-latency", "times": 2, "at_least_ms": 10 }, { "figure": "traps" }]);
     bad("slow-after-key", &guards, "step-latency", false)
 }
 

@@ -38,7 +38,9 @@ impl HostCentre {
                 let stretch = Stretch { number, opened, flow, segment, entries };
                 runs.push(match self.made_before(segment.version).await {
                     Ok(made) => self.run_again(&stretch, &made).await?,
-                    Err(Refusal::NotNow(why)) => stretch.again(segment.version, Err(why)),
+                    Err(Refusal::NotNow(why) | Refusal::NoState { detail: why, .. }) => {
+                        stretch.again(segment.version, Err(why))
+                    }
                     Err(other) => return Err(other),
                 });
             }

@@ -75,7 +75,7 @@ fn menus(contact: &Contact, mode: &str) -> Outcome<EndReason> {
 
 /// Some million steps: longer than a flow should take, and not for ever.
 fn dawdle() {
-    for step in 0..20_000_000u64 {
+    for step in 0..30_000_000u64 {
         black_box(step);
     }
 }
