@@ -42,9 +42,6 @@ pub(super) struct Noted {
 pub(super) enum StepChange<'a> {
     /// It is this from now on.
     Put(&'a Deployed),
-    /// It stays as it is, which is this.
-    #[allow(dead_code, reason = "for steps that change what is counted and not what is set")]
-    Keep(&'a Deployed),
     /// It is removed.
     Delete,
 }
@@ -76,7 +73,7 @@ impl HostCentre {
             steps.push(NewStep { at, by, kind, why: None, from: None, to, figures: None, state: Some(state) });
         }
         let state = match change {
-            StepChange::Put(deployed) | StepChange::Keep(deployed) => Some(self.state_of(name, deployed)?),
+            StepChange::Put(deployed) => Some(self.state_of(name, deployed)?),
             StepChange::Delete => None,
         };
         let body = state.as_ref().map(|state| state.document.clone()).unwrap_or_default();
@@ -85,7 +82,6 @@ impl HostCentre {
         steps.push(NewStep { at, by, kind, why, from, to, figures, state });
         let change = match change {
             StepChange::Put(_) => Change::Put(&body),
-            StepChange::Keep(_) => Change::Keep,
             StepChange::Delete => Change::Delete,
         };
         let mut kept = match histories.change(tenant, name, change, condition(expected), &steps).await {

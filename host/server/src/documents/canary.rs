@@ -1,7 +1,7 @@
 //! A deployment's canary, as kept. What its version is made of is kept with the version.
 
 use cordboard_core::rollout::{
-    Condition, Figure, Guard, Hours, Measure, Plan, Rollout, Rule, Share, Stage, Sticky, Until, Verdict,
+    Condition, Figure, Guard, Hours, MAX_GUARDS, Measure, Plan, Rollout, Rule, Share, Stage, Sticky, Until, Verdict,
 };
 use cordboard_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,10 @@ impl CanaryDocument {
 
     /// None if it is of no form that this program writes.
     pub(crate) fn read(&self) -> Option<Rollout> {
+        // What is counted for each guard has a bit for it.
+        if self.guards.len() > MAX_GUARDS {
+            return None;
+        }
         Some(Rollout {
             id: self.id,
             version: self.version.parse().ok()?,
@@ -234,6 +238,9 @@ mod tests {
         assert_eq!(again.read(), Some(rollout));
         let mut broken = again;
         broken.false_alarms = 10_001;
+        assert_eq!(broken.read(), None);
+        broken.false_alarms = 1;
+        broken.guards = vec![broken.guards[0].clone(); MAX_GUARDS + 1];
         assert_eq!(broken.read(), None);
     }
 }
