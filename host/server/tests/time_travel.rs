@@ -3,67 +3,36 @@
 #![allow(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 
 use anyhow::{Context as _, Result, ensure};
-use cordboard_phone::Phone;
-use cordboard_trial::{Centre, HostOptions, SUPPORT, Stream, Wire, binary, plugin};
+use cordboard_trial::tour::{SOON, called, served, tour as centre};
+use cordboard_trial::{Centre, SUPPORT, Terminal, Wire, plugin};
 use serde_json::{Value, json};
 use std::io::Write as _;
-use std::process::{Command, Stdio};
-use std::time::Duration;
-use tempfile::TempDir;
+use std::path::Path;
+use std::process::Stdio;
 
-const SOON: Duration = Duration::from_secs(60);
-const NUMBER: &str = "+15550001";
-
-/// A centre whose probe serves as `tour`, and its version; and as `elsewhere`.
-fn centre() -> Result<(Centre, String)> {
-    let centre = Centre::start(HostOptions::default())?;
-    centre.queue(SUPPORT, json!({}))?;
-    let probe = centre.api.upload("probe-flow")?;
-    let version = centre.api.deploy("tour", &probe, json!({ "mode": "plain" }), &[])?;
-    centre.api.deploy("elsewhere", &probe, json!({}), &[])?;
-    centre.entry_point("tour", &["tour-ask", "tour-digits", "tour-queue"], "tour")?;
-    centre.entry_point("elsewhere", &["tour-pause"], "elsewhere")?;
-    Ok((centre, version))
-}
-
-/// Someone at a terminal: a folder of their own, and which host is meant.
-struct Terminal<'c> {
-    home: TempDir,
-    centre: &'c Centre,
+/// Someone who goes back.
+struct Traveller<'c> {
+    terminal: Terminal<'c>,
     probe: String,
 }
 
-impl<'c> Terminal<'c> {
+impl<'c> Traveller<'c> {
     fn new(centre: &'c Centre) -> Result<Self> {
         let probe = plugin("probe-flow")?.to_str().context("a path")?.to_owned();
-        Ok(Self { home: tempfile::tempdir()?, centre, probe })
+        Ok(Self { terminal: Terminal::new(centre)?, probe })
     }
 
-    fn command(&self, words: &[&str]) -> Result<Command> {
-        let mut command = Command::new(binary("cordboard")?);
-        command.args(words).current_dir(self.home.path()).stdin(Stdio::null());
-        command.env_remove("CORDBOARD_TOKEN").env("XDG_CONFIG_HOME", self.home.path());
-        command.env("CORDBOARD_HOST", self.centre.host.admin());
-        command.env("CORDBOARD_TOKEN_FILE", self.centre.data().join("admin-token"));
-        Ok(command)
+    fn home(&self) -> &Path {
+        self.terminal.home()
     }
 
-    /// What it says where it ends with this code, all of which has to be in it.
     fn types(&self, words: &[&str], code: i32, says: &[&str]) -> Result<String> {
-        let output = self.command(words)?.output()?;
-        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        let found = says.iter().all(|part| text.contains(part));
-        ensure!(
-            output.status.code() == Some(code) && found,
-            "{words:?}: {:?}, not {code} {says:?}:\n{text}",
-            output.status
-        );
-        Ok(text)
+        self.terminal.ends(words, code, says)
     }
 
-    /// The same with commands on its standard input.
+    /// What it says to commands on its standard input.
     fn steps(&self, words: &[&str], commands: &str) -> Result<String> {
-        let mut child = self.command(words)?.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut child = self.terminal.command(words)?.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         child.stdin.take().context("its input")?.write_all(commands.as_bytes())?;
         Ok(String::from_utf8(child.wait_with_output()?.stdout)?)
     }
@@ -76,29 +45,6 @@ impl<'c> Terminal<'c> {
     }
 }
 
-/// A call whose caller presses these keys, each when asked, and hangs up unless the flow ended.
-fn called(centre: &Centre, events: &mut Stream, dials: &str, keys: &[&str]) -> Result<String> {
-    let wire = Wire::open(centre.host.sip(), NUMBER)?;
-    let mut call = wire.call(dials)?;
-    call.answered(SOON)?;
-    let contact = events.call_of(NUMBER, SOON)?;
-    for key in keys {
-        events.wait_for("contact.asked", &contact, SOON)?;
-        call.rtp.press(key);
-        events.wait_for("contact.chose", &contact, SOON)?;
-    }
-    if keys.last() != Some(&"9") {
-        let waits = if dials == "tour-queue" { "contact.queued" } else { "contact.attribute-set" };
-        if keys.is_empty() {
-            events.wait_for(waits, &contact, SOON)?;
-        }
-        call.hang_up()?;
-    }
-    events.wait_for("contact.ended", &contact, SOON)?;
-    centre.record(&contact)?;
-    Ok(contact)
-}
-
 fn compare(centre: &Centre, contact: &str, body: &Value) -> Result<Value> {
     centre.api.post(&format!("/v1/contacts/{contact}/compare"), body)
 }
@@ -106,7 +52,7 @@ fn compare(centre: &Centre, contact: &str, body: &Value) -> Result<Value> {
 #[test]
 fn a_contact_is_stepped_through_and_another_version_parts_where_it_does() -> Result<()> {
     let (centre, version) = centre()?;
-    let terminal = Terminal::new(&centre)?;
+    let terminal = Traveller::new(&centre)?;
     let mut events = centre.events()?;
     let contact = called(&centre, &mut events, "tour-ask", &["1", "9"])?;
     let probe = terminal.probe.as_str();
@@ -157,8 +103,11 @@ fn a_contact_is_stepped_through_and_another_version_parts_where_it_does() -> Res
     let (kept, twice) = (["contact", "replay", &contact, "--save", "kept.json"], "kept.json");
     terminal.types(&kept, 0, &["kept in kept.json"])?;
     terminal.types(&kept, 1, &["next: name a new file"])?;
-    let alone =
-        terminal.command(&["contact", "replay", twice])?.env("CORDBOARD_HOST", "http://127.0.0.1:9").output()?;
+    let alone = terminal
+        .terminal
+        .command(&["contact", "replay", twice])?
+        .env("CORDBOARD_HOST", "http://127.0.0.1:9")
+        .output()?;
     ensure!(String::from_utf8_lossy(&alone.stdout) == whole, "it is another one");
     let here =
         ["contact", "replay", twice, "--plugin", probe, "--config", "mode=swapped", "--host", "http://127.0.0.1:9"];
@@ -167,7 +116,7 @@ fn a_contact_is_stepped_through_and_another_version_parts_where_it_does() -> Res
     let body = |text: &str| text.split_once("[1 of").map(|(_, rest)| rest.to_owned());
     ensure!(body(&local) == body(&shown), "here: {local}\nthere: {shown}");
     terminal.types(&["contact", "replay", twice, "--version", &version], 1, &["next: --plugin"])?;
-    std::fs::write(terminal.home.path().join("other.json"), "{}")?;
+    std::fs::write(terminal.home().join("other.json"), "{}")?;
     terminal.types(&["contact", "replay", "other.json"], 1, &["next: keep it again"])?;
     Ok(())
 }
@@ -175,7 +124,7 @@ fn a_contact_is_stepped_through_and_another_version_parts_where_it_does() -> Res
 #[test]
 fn what_cannot_be_gone_through_is_told_why() -> Result<()> {
     let (centre, version) = centre()?;
-    let terminal = Terminal::new(&centre)?;
+    let terminal = Traveller::new(&centre)?;
     let mut events = centre.events()?;
     let contact = called(&centre, &mut events, "tour-ask", &["9"])?;
     let refused = |body: Value, status: u16, code: &str| -> Result<()> {
@@ -220,7 +169,7 @@ fn what_cannot_be_gone_through_is_told_why() -> Result<()> {
 #[test]
 fn a_back_test_tells_what_a_version_would_have_done() -> Result<()> {
     let (centre, _) = centre()?;
-    let terminal = Terminal::new(&centre)?;
+    let terminal = Traveller::new(&centre)?;
     let mut events = centre.events()?;
     let first = called(&centre, &mut events, "tour-ask", &["1"])?;
     called(&centre, &mut events, "tour-ask", &["1", "9"])?;
@@ -246,7 +195,7 @@ fn a_back_test_tells_what_a_version_would_have_done() -> Result<()> {
     )?;
 
     // Another one: where, how often, and for whom; the same each time.
-    let report = terminal.home.path().join("report.json");
+    let report = terminal.home().join("report.json");
     let output = ["--fail-if", "agreement<99%", "--output", report.to_str().context("a path")?];
     let says = [
         "diverged        2",
@@ -276,21 +225,6 @@ fn a_back_test_tells_what_a_version_would_have_done() -> Result<()> {
     Ok(())
 }
 
-/// A call that waits in the queue until this phone takes it.
-async fn served(centre: &Centre, events: &mut Stream, agent: &str, phone: &Phone) -> Result<String> {
-    centre.until_agent(agent, "ready")?;
-    let wire = Wire::open(centre.host.sip(), NUMBER)?;
-    let mut call = wire.call("tour-queue")?;
-    call.answered(SOON)?;
-    let contact = events.call_of(NUMBER, SOON)?;
-    phone.incoming(SOON).await.context("the phone doesn't ring")?.answer();
-    events.wait_for("contact.connected", &contact, SOON)?;
-    call.hang_up()?;
-    events.wait_for("contact.ended", &contact, SOON)?;
-    centre.record(&contact)?;
-    Ok(contact)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scorer_makes_decisions_again_and_says_who_would_have_been_served_by_whom() -> Result<()> {
     let (centre, _) = centre()?;
@@ -300,7 +234,7 @@ async fn a_scorer_makes_decisions_again_and_says_who_would_have_been_served_by_w
     centre.queue(SUPPORT, json!({ "scorer": "skills", "skills": needs }))?;
     let ada = centre.agent("201", "Ada", json!({ "billing": 9 }), None).await?;
     let ben = centre.agent("202", "Ben", json!({ "billing": 2 }), None).await?;
-    let terminal = Terminal::new(&centre)?;
+    let terminal = Traveller::new(&centre)?;
     let mut events = centre.events()?;
     let first = served(&centre, &mut events, "201", &ada).await?;
     let second = served(&centre, &mut events, "201", &ada).await?;
@@ -315,7 +249,7 @@ async fn a_scorer_makes_decisions_again_and_says_who_would_have_been_served_by_w
     tests("skills-scorer", &["--fail-if", "agreement<100%"], 0, &same)?;
 
     // Another: who would have been served by whom, the same each time; with a queue in which nothing was decided.
-    let report = terminal.home.path().join("report.json");
+    let report = terminal.home().join("report.json");
     let output = ["--config", "weights=skill:-2", "--output", report.to_str().context("a path")?];
     let fails = ["--fail-if", "agreement<99%"];
     let says = ["diverged        2", "2  in support: served by others", "201, would be 202", "it is 0%"];
@@ -365,7 +299,7 @@ async fn a_scorer_makes_decisions_again_and_says_who_would_have_been_served_by_w
 #[test]
 fn a_back_test_that_cannot_be_made_ends_with_2_and_one_that_runs_can_be_ended() -> Result<()> {
     let (centre, _) = centre()?;
-    let terminal = Terminal::new(&centre)?;
+    let terminal = Traveller::new(&centre)?;
     let mut events = centre.events()?;
     for _ in 0..3 {
         called(&centre, &mut events, "tour-ask", &["9"])?;
@@ -373,7 +307,7 @@ fn a_back_test_that_cannot_be_made_ends_with_2_and_one_that_runs_can_be_ended() 
     let probe = terminal.probe.as_str();
     let scorer = plugin("skills-scorer")?;
     let scorer = scorer.to_str().context("a path")?;
-    let newer = terminal.home.path().join("newer.wasm");
+    let newer = terminal.home().join("newer.wasm");
     std::fs::write(&newer, of_newer_contract(&std::fs::read(probe)?)?)?;
     let newer = newer.to_str().context("a path")?;
     for (words, says) in [

@@ -13,6 +13,7 @@ mod registry;
 mod sound;
 mod stream;
 mod terminal;
+pub mod tour;
 mod wire;
 
 pub use api::{Api, Problem};

@@ -53,14 +53,23 @@ impl<'c> Terminal<'c> {
         Ok((output.status.code().unwrap_or(-1), text))
     }
 
+    /// What it said, where it ends with this code and says all of this.
+    ///
+    /// # Errors
+    /// It doesn't.
+    pub fn ends(&self, words: &[&str], code: i32, says: &[&str]) -> Result<String> {
+        let (ended, text) = self.types(words)?;
+        let found = says.iter().all(|part| text.contains(part));
+        ensure!(ended == code && found, "{words:?}: {ended}, not {code} {says:?}: {text}");
+        Ok(text)
+    }
+
     /// What it said, where it succeeds and says all of this.
     ///
     /// # Errors
     /// It doesn't.
     pub fn done(&self, words: &[&str], says: &[&str]) -> Result<String> {
-        let (code, text) = self.types(words)?;
-        ensure!(code == 0 && says.iter().all(|part| text.contains(part)), "{words:?}: {code}, not {says:?}: {text}");
-        Ok(text)
+        self.ends(words, 0, says)
     }
 
     /// Where it fails, saying all of this and what to do next.
@@ -68,12 +77,8 @@ impl<'c> Terminal<'c> {
     /// # Errors
     /// It doesn't.
     pub fn fails(&self, words: &[&str], says: &[&str]) -> Result<()> {
-        let (code, text) = self.types(words)?;
-        let next = text.contains("\nnext: ");
-        ensure!(
-            code == 1 && next && says.iter().all(|part| text.contains(part)),
-            "{words:?}: {code}, not {says:?}: {text}"
-        );
+        let text = self.ends(words, 1, says)?;
+        ensure!(text.contains("\nnext: "), "{words:?} doesn't say what to do next: {text}");
         Ok(())
     }
 }
