@@ -1,7 +1,7 @@
 //! What the API asks of the host. The server implements it; the handlers only extract, ask and convert.
 
 use crate::comparing::{Backtest, BacktestSpec, Candidate, Comparison};
-use crate::deployment::{CanarySpec, Deployment, DeploymentSpec};
+use crate::deployment::{CanarySpec, Deployment, DeploymentSpec, ShadowSpec};
 use crate::history::{History, Order};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -339,6 +339,15 @@ pub trait Centre: Send + Sync + 'static {
     ) -> Result<Revised<Deployment>, Refusal>;
     /// Lets the canary serve all new contacts; `NotNow` if there is none.
     async fn promote(&self, name: DeploymentName, order: Order) -> Result<Revised<Deployment>, Refusal>;
+    /// Lets a version go through what the deployment does from now on, in place of the one that did.
+    async fn put_shadow(
+        &self,
+        name: DeploymentName,
+        spec: ShadowSpec,
+        order: Order,
+    ) -> Result<Revised<Deployment>, Refusal>;
+    /// Lets it go through nothing any more; `NotNow` if none does.
+    async fn remove_shadow(&self, name: &DeploymentName, order: Order) -> Result<Revised<Deployment>, Refusal>;
     /// Removes a deployment that nothing names. Its contacts go on.
     async fn delete_deployment(&self, name: &DeploymentName, order: Order) -> Result<(), Refusal>;
     /// What was done with a deployment, newest first, below `before`; also if it is removed.

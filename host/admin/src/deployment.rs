@@ -1,5 +1,6 @@
-//! Deployments and their canaries, as the API's handlers and the host speak of them.
+//! Deployments, their canaries and shadows, as the API's handlers and the host speak of them.
 
+use crate::comparing::Findings;
 use cordboard_core::board::Tally;
 use cordboard_core::config::{MigrationPolicy, World};
 use cordboard_core::ids::{DeploymentName, Digest, Version};
@@ -47,6 +48,34 @@ pub struct CanarySpec {
     pub plan: Plan,
 }
 
+/// A version that goes through what a deployment does, and serves nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowSpec {
+    /// The component.
+    pub plugin: Digest,
+    /// What the plugin reads as `wasi:config`.
+    pub config: BTreeMap<String, String>,
+    /// What an instance may use, where the operator has a word in it.
+    pub limits: LimitValues,
+}
+
+/// A shadow, and how it does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shadow {
+    /// Which version.
+    pub version: Version,
+    /// What it is made of.
+    pub spec: ShadowSpec,
+    /// Why it could not be loaded when the host started, if so.
+    pub failure: Option<String>,
+    /// Since when it is counted: counts are of one run of the host.
+    pub since: Timestamp,
+    /// Contacts or decisions that it was too slow for, or that could not be read.
+    pub dropped: u64,
+    /// What it came to.
+    pub findings: Findings,
+}
+
 /// A version that is tried, and how it does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Canary {
@@ -88,4 +117,6 @@ pub struct Deployment {
     pub moved: Tally,
     /// What is tried beside it.
     pub canary: Option<Canary>,
+    /// What goes through what it does.
+    pub shadow: Option<Shadow>,
 }

@@ -28,6 +28,7 @@ fn all() -> OpenApiRouter<App> {
         .merge(routes::grants::router())
         .merge(routes::deployments::router())
         .merge(routes::canaries::router())
+        .merge(routes::shadows::router())
         .merge(routes::history::router())
         .merge(routes::entry_points::router())
         .merge(routes::queues::router())

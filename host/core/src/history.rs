@@ -94,6 +94,10 @@ kinds! {
     CanaryPromoted = "canary-promoted",
     /// It serves nobody any more.
     CanaryRolledBack = "canary-rolled-back",
+    /// Another version goes through what the deployment does, and serves nobody.
+    ShadowSet = "shadow-set",
+    /// None does any more.
+    ShadowRemoved = "shadow-removed",
 }
 
 impl StepKind {

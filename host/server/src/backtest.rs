@@ -2,8 +2,8 @@
 //! routing decisions.
 
 mod condition;
-mod decisions;
-mod report;
+pub(crate) mod decisions;
+pub(crate) mod report;
 mod since;
 
 use crate::candidate::CandidateArguments;

@@ -1,25 +1,27 @@
-//! `cordboard deployment`: what serves under which name, what was done with it, and what is tried beside it.
+//! `cordboard deployment`: what serves under which name, what was done with it, and what is tried beside it or goes
+//! through what it does.
 
 mod canary;
 mod figures;
 mod history;
 mod list;
 pub(crate) mod rollback;
+mod shadow;
 mod show;
 mod stages;
 
-use crate::plugin::called;
+use crate::plugin::{Wanted, called};
 use crate::remote::{HostArguments, OrderArguments, text};
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use cordboard_client::{Answer, Client, Expected, encoded};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 #[derive(Subcommand)]
 pub(crate) enum DeploymentCommand {
     /// Lists what serves under which name.
     List(ListArguments),
-    /// One deployment: its version, its contacts, what it misses; its canary, and how that does beside it.
+    /// One deployment: its version, its contacts, what it misses; its canary and its shadow, and how those do.
     Show(ShowArguments),
     /// What was done with it, newest first: when, by whom, why, and what was counted at that moment. Also if it is removed.
     History(history::Arguments),
@@ -29,6 +31,10 @@ pub(crate) enum DeploymentCommand {
     Canary(Box<canary::Arguments>),
     /// Lets the canary serve all new contacts, whatever stage it is in.
     Promote(PromoteArguments),
+    /// Lets another version go through what the deployment does, once that is done, and tells what it would have done.
+    ///
+    /// It serves nobody. Of a flow it goes through each contact that has ended, of a scorer it makes each decision again.
+    Shadow(Box<shadow::Arguments>),
 }
 
 #[derive(Args)]
@@ -80,7 +86,15 @@ pub(crate) fn run(command: &DeploymentCommand) -> Result<()> {
         DeploymentCommand::Promote(PromoteArguments { name, order, host }) => {
             canary::promote(&host.ordering(order)?, name, order.reason.as_deref())
         }
+        DeploymentCommand::Shadow(arguments) => shadow::run(arguments),
     }
+}
+
+/// Another version of a deployment, as the host takes it: with what the deployment has where nothing else is said.
+fn beside(now: &Value, wanted: &Wanted, plugin: &Value, why: Option<&str>) -> Map<String, Value> {
+    let as_deployed = wanted.body(Some(now), text(plugin, "/digest"));
+    let member = |name: &str| (name.to_owned(), as_deployed.get(name).cloned().unwrap_or_default());
+    [member("plugin"), member("config"), member("limits"), ("reason".to_owned(), json!(why))].into_iter().collect()
 }
 
 fn path(name: &str) -> String {
@@ -108,7 +122,7 @@ fn plugin(client: &Client, digest: &str) -> Result<Value> {
     Ok(found.map_or_else(|| json!({ "digest": digest }), |found| found.value))
 }
 
-/// What a deployment's plugin, or its canary's, is called.
+/// What a deployment's plugin, its canary's or its shadow's, is called.
 fn plugin_called(client: &Client, value: &Value) -> Result<String> {
     Ok(called(&plugin(client, text(value, "/plugin"))?))
 }

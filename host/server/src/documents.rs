@@ -255,6 +255,9 @@ pub(crate) struct DeploymentDocument {
     /// What is tried beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<CanaryDocument>,
+    /// The version that goes through what it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<String>,
 }
 
 /// A plugin, as kept. Its component is a blob named by its digest.

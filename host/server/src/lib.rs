@@ -13,6 +13,7 @@ mod logging;
 mod metrics;
 mod prompts;
 pub mod serve;
+mod shadows;
 mod shell;
 pub mod signing;
 pub mod simulate;

@@ -7,6 +7,7 @@ use crate::events::Events;
 use crate::grants::{GrantBook, tell_refusals};
 use crate::holds::Holds;
 use crate::prompts::PromptLibrary;
+use crate::shadows::Shadows;
 use crate::shell::{self, BoardHandle, NoteParts, Notebook, Parts, Performer, Sources, ValueParts, Writer};
 use crate::start::Kept;
 use crate::{first_run, logging, metrics, say, token};
@@ -171,12 +172,14 @@ async fn start(config: &Config) -> Result<Host> {
     let (rollouts, stepped) = mpsc::unbounded_channel();
     let media = MediaPlane::start(media_config(config), media_events)?;
     let sip = SipStack::start(sip_config(config, kept.trunks().await?), secrets.clone(), sip_events).await?;
-    let writer = keep_writing(&tenant, &rooms, &handle, kept_queue);
+    let shadows = Shadows::default();
+    let writer = keep_writing(&tenant, &rooms, &handle, kept_queue, shadows.clone());
     let parts = CentreParts {
         tenant,
         rooms,
         plugins,
         holds: Holds::default(),
+        shadows,
         board: handle,
         sip,
         media,
@@ -213,10 +216,11 @@ fn keep_writing(
     rooms: &Rooms,
     board: &BoardHandle,
     queue: mpsc::UnboundedReceiver<shell::Keep>,
+    shadows: Shadows,
 ) -> JoinHandle<()> {
     let (failing, failing_changes) = watch::channel(None);
     tokio::spawn(shell::health::follow(board.clone(), rooms.store.health_changes(), failing_changes));
-    let writer = Writer::new(tenant.clone(), rooms.clone(), board.clone(), failing);
+    let writer = Writer::new(tenant.clone(), rooms.clone(), board.clone(), failing, shadows);
     tokio::spawn(writer.run(queue))
 }
 
@@ -265,6 +269,7 @@ async fn serve_admin(
     let (sip, board, store) = (parts.sip.clone(), parts.board.clone(), parts.rooms.store.clone());
     let centre = Arc::new(HostCentre::new(parts));
     let rollouts = tokio::spawn(Arc::clone(&centre).keep_rollouts(stepped));
+    tokio::spawn(Arc::clone(&centre).resume_shadows());
     let admin = Admin::bind(admin_config, centre).await?;
     let admin_address = admin.local_addr();
     let (stop_admin, admin_stopped) = oneshot::channel::<()>();

@@ -117,7 +117,7 @@ struct Backtest {
 /// What a version of a flow did with contacts that have ended.
 #[derive(Serialize, ToSchema)]
 #[schema(as = BacktestReport)]
-struct Report {
+pub(crate) struct Report {
     /// Contacts that were looked at: compared or skipped.
     contacts: u64,
     /// Contacts that were compared.

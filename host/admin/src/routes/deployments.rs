@@ -1,6 +1,7 @@
 //! `/v1/deployments`: which version of a plugin serves under a name.
 
 use super::canaries::Canary;
+use super::shadows::Shadow;
 use crate::app::App;
 use crate::bounds;
 use crate::deployment::{self, DeploymentSpec};
@@ -115,6 +116,8 @@ pub(super) struct Deployment {
     moved: Moved,
     /// What is tried beside it, and how that does.
     canary: Option<Canary>,
+    /// What goes through what it does, and serves nobody.
+    shadow: Option<Shadow>,
     /// Which writing of the document this is.
     revision: u64,
 }
@@ -170,6 +173,7 @@ impl Deployment {
                 refused: deployment.moved.refused,
             },
             canary: deployment.canary.map(Canary::from),
+            shadow: deployment.shadow.map(Shadow::from),
             revision,
         }
     }

@@ -29,7 +29,7 @@ struct DeploymentStep {
     /// Who: as the client named itself; `unnamed` if it didn't, `cordboard` is the host itself.
     by: String,
     /// `found` (it was there before its history), `deployed`, `rolled-back`, `deleted`, `canary-begun`, `canary-advanced`,
-    /// `canary-promoted`, `canary-rolled-back`.
+    /// `canary-promoted`, `canary-rolled-back`, `shadow-set`, `shadow-removed`.
     kind: &'static str,
     /// Why, in words.
     why: Option<String>,

@@ -18,6 +18,7 @@ pub(crate) mod prompts;
 pub(crate) mod queues;
 pub(crate) mod rescored;
 pub(crate) mod settings;
+pub(crate) mod shadows;
 pub(crate) mod trunks;
 
 use crate::centre::{Refusal, Revised};

@@ -262,6 +262,7 @@ impl Centre for Fake {
             previous: None,
             moved: Tally::default(),
             canary: None,
+            shadow: None,
         };
         let put = state.deployments.put(name.as_str(), deployment, order.expected)?;
         let now = HistoryState { world: World::Flow, version, spec };
@@ -311,6 +312,25 @@ impl Centre for Fake {
         let mut deployment = self.deployment(&name).await?.value;
         let canary = deployment.canary.take().ok_or_else(|| Refusal::NotNow("there is none".into()))?;
         deployment.version = canary.version;
+        self.state.lock().unwrap().deployments.put(name.as_str(), deployment, order.expected)
+    }
+
+    async fn put_shadow(
+        &self,
+        name: DeploymentName,
+        spec: ShadowSpec,
+        order: Order,
+    ) -> Result<Revised<Deployment>, Refusal> {
+        let mut deployment = self.deployment(&name).await?.value;
+        let version = Digest::of(format!("{spec:?}").as_bytes());
+        let findings = Findings::Contacts(samples::tally());
+        deployment.shadow = Some(Shadow { version, spec, failure: None, since: Timestamp(0), dropped: 2, findings });
+        self.state.lock().unwrap().deployments.put(name.as_str(), deployment, order.expected)
+    }
+
+    async fn remove_shadow(&self, name: &DeploymentName, order: Order) -> Result<Revised<Deployment>, Refusal> {
+        let mut deployment = self.deployment(name).await?.value;
+        deployment.shadow.take().ok_or_else(|| Refusal::NotNow("there is none".into()))?;
         self.state.lock().unwrap().deployments.put(name.as_str(), deployment, order.expected)
     }
 

@@ -334,6 +334,22 @@ fn seen() -> Seen {
 pub(crate) fn backtest(spec: BacktestSpec) -> Backtest {
     let CandidateOf::Plugin(plugin) = spec.candidate.of else { panic!("a plugin") };
     let scorer = spec.candidate.deployment.as_ref().is_some_and(|name| name.as_str() == "skills");
+    Backtest {
+        id: 7,
+        version: Digest::of(b"v2"),
+        plugin,
+        deployment: spec.candidate.deployment.expect("it is named"),
+        filter: spec.filter,
+        limit: spec.limit,
+        state: BacktestState::Done,
+        began_at: at(0),
+        ended_at: Some(at(900)),
+        findings: if scorer { Findings::Decisions(rescored()) } else { Findings::Contacts(tally()) },
+    }
+}
+
+/// One of each.
+pub(crate) fn tally() -> Tally {
     let mut tally = Tally::default();
     let compared = |verdict| Compared { flow: 0, entries: 10, reached: 4, substituted: 1, verdict };
     let what = Divergence { entry: 4, expected: "ask menu (1 → a)".into(), got: "ask menu (1 → b)".into() };
@@ -345,18 +361,7 @@ pub(crate) fn backtest(spec: BacktestSpec) -> Backtest {
     );
     tally.add(contact(1), vec![compared(Verdict::Failed { entry: 4, kind, detail, after: None, as_before: true })]);
     tally.skip(Skip::Erased);
-    Backtest {
-        id: 7,
-        version: Digest::of(b"v2"),
-        plugin,
-        deployment: spec.candidate.deployment.expect("it is named"),
-        filter: spec.filter,
-        limit: spec.limit,
-        state: BacktestState::Done,
-        began_at: at(0),
-        ended_at: Some(at(900)),
-        findings: if scorer { Findings::Decisions(rescored()) } else { Findings::Contacts(tally) },
-    }
+    tally
 }
 
 /// A decision in which another agent is chosen, one at which the scorer fails, and one that no scorer made.

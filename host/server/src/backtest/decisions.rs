@@ -1,7 +1,7 @@
 //! A scorer's back-test, for people.
 
-use super::report::{number, restrictions, took_ms, word};
-use crate::remote::{list, one_line, short, text};
+use super::report::{heading, skipped, word};
+use crate::remote::{list, number, one_line, text};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -10,29 +10,20 @@ const MAX_SHOWN: usize = 10;
 
 /// All of it, without an end of line.
 pub(super) fn report(done: &Value) -> String {
-    let took_ms = took_ms(done);
-    let count = |name: &str| number(done, &format!("/decisions/{name}"));
-    let percent = |name: &str| done.pointer(&format!("/decisions/{name}")).and_then(Value::as_f64).unwrap_or_default();
-    let decisions = count("decisions");
-    let mut shown = format!(
-        "back-test of {} for {}: {decisions} decisions since {}{} in {}.{} s, {} a second",
-        short(text(done, "/version")),
-        word(done, "/deployment"),
-        word(done, "/from"),
-        restrictions(done),
-        took_ms / 1000,
-        took_ms % 1000 / 100,
-        decisions.saturating_mul(1000) / took_ms.max(1),
-    );
+    let report = done.get("decisions").unwrap_or(&Value::Null);
+    format!("{}{}", heading(done, number(report, "/decisions"), "decisions"), findings(report))
+}
+
+/// What came of decisions: lines, each begun with its end of line.
+pub(crate) fn findings(report: &Value) -> String {
+    let count = |name: &str| number(report, &format!("/{name}"));
+    let percent = |name: &str| report.get(name).and_then(Value::as_f64).unwrap_or_default();
+    let mut shown = String::new();
     let _ = write!(shown, "\n  compared  {:>7}, {} % of them", count("compared"), percent("compared_percent"));
     let _ = write!(shown, "\n  agreed    {:>7}, {} %", count("agreed"), percent("agreement_percent"));
     let _ = write!(shown, "; in {} of them all scores are the same", count("same_scores"));
     let _ = write!(shown, "\n  diverged  {:>7}\n  failed    {:>7}", count("diverged"), count("failed"));
-    if let Some(Value::Object(skipped)) = done.pointer("/decisions/skipped") {
-        let total: u64 = skipped.values().filter_map(Value::as_u64).sum();
-        let each: Vec<String> = skipped.iter().map(|(why, count)| format!("{} {count}", one_line(why))).collect();
-        let _ = write!(shown, "\n  skipped   {total:>7}{}{}", if total > 0 { ": " } else { "" }, each.join(", "));
-    }
+    shown.push_str(&skipped(report));
     let (other, refused, accepted) =
         (count("pairs/other"), count("pairs/newly_refused"), count("pairs/newly_accepted"));
     let _ = write!(shown, "\n  scores    {:>7} the same, {other} others, {refused} refused now", count("pairs/equal"));
@@ -55,16 +46,16 @@ pub(super) fn report(done: &Value) -> String {
         );
     }
     if count("diverged") > 0 {
-        let first = word(done, "/decisions/first_difference/at");
+        let first = word(report, "/first_difference/at");
         let _ = write!(shown, "\nWhat would have come of the first difference, at {first}, nobody knows.");
     }
-    differences(&mut shown, done);
-    failures(&mut shown, done);
+    differences(&mut shown, report);
+    failures(&mut shown, report);
     shown
 }
 
-fn differences(shown: &mut String, done: &Value) {
-    let groups = list(done, "/decisions/differences");
+fn differences(shown: &mut String, report: &Value) {
+    let groups = list(report, "/differences");
     if groups.is_empty() {
         return;
     }
@@ -96,14 +87,14 @@ fn differences(shown: &mut String, done: &Value) {
         }
     }
     let more: u64 = groups.iter().skip(MAX_SHOWN).map(|group| number(group, "/decisions")).sum();
-    let more = more + number(done, "/decisions/differences_beyond");
+    let more = more + number(report, "/differences_beyond");
     if more > 0 {
         let _ = write!(shown, "\n{more:>9}  elsewhere");
     }
 }
 
-fn failures(shown: &mut String, done: &Value) {
-    let groups = list(done, "/decisions/failures");
+fn failures(shown: &mut String, report: &Value) {
+    let groups = list(report, "/failures");
     if groups.is_empty() {
         return;
     }

@@ -1,15 +1,11 @@
 //! A back-test's report, for people.
 
-use crate::remote::{list, one_line, short, text};
+use crate::remote::{list, number, one_line, short, text};
 use serde_json::Value;
 use std::fmt::Write as _;
 
 /// The groups shown of each kind; the JSON has them all.
 const MAX_SHOWN: usize = 10;
-
-pub(super) fn number(value: &Value, pointer: &str) -> u64 {
-    value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
-}
 
 pub(super) fn word(value: &Value, pointer: &str) -> String {
     one_line(text(value, pointer))
@@ -17,20 +13,38 @@ pub(super) fn word(value: &Value, pointer: &str) -> String {
 
 /// All of it, without an end of line.
 pub(super) fn report(done: &Value) -> String {
+    let report = done.get("report").unwrap_or(&Value::Null);
+    format!("{}{}", heading(done, number(report, "/contacts"), "contacts"), findings(report))
+}
+
+/// What was gone through, by what and how fast.
+pub(super) fn heading(done: &Value, number: u64, what: &str) -> String {
     let took_ms = took_ms(done);
-    let contacts = number(done, "/report/contacts");
-    let each_second = contacts.saturating_mul(1000) / took_ms.max(1);
-    let mut shown = format!(
-        "back-test of {} for {}: {contacts} contacts since {}{} in {}.{} s, {each_second} a second",
+    format!(
+        "back-test of {} for {}: {number} {what} since {}{} in {}.{} s, {} a second",
         short(text(done, "/version")),
         word(done, "/deployment"),
         word(done, "/from"),
         restrictions(done),
         took_ms / 1000,
         took_ms % 1000 / 100,
-    );
-    let count = |name: &str| number(done, &format!("/report/{name}"));
-    let percent = |name: &str| done.pointer(&format!("/report/{name}")).and_then(Value::as_f64).unwrap_or_default();
+        number.saturating_mul(1000) / took_ms.max(1),
+    )
+}
+
+/// How many were skipped, and why.
+pub(super) fn skipped(report: &Value) -> String {
+    let Some(Value::Object(skipped)) = report.get("skipped") else { return String::new() };
+    let total: u64 = skipped.values().filter_map(Value::as_u64).sum();
+    let each: Vec<String> = skipped.iter().map(|(why, count)| format!("{} {count}", one_line(why))).collect();
+    format!("\n  skipped   {total:>7}{}{}", if total > 0 { ": " } else { "" }, each.join(", "))
+}
+
+/// What came of contacts: lines, each begun with its end of line.
+pub(crate) fn findings(report: &Value) -> String {
+    let count = |name: &str| number(report, &format!("/{name}"));
+    let percent = |name: &str| report.get(name).and_then(Value::as_f64).unwrap_or_default();
+    let mut shown = String::new();
     let _ = write!(shown, "\n  compared  {:>7}, {} % of their entries", count("compared"), percent("compared_percent"));
     let _ = write!(shown, "\n  agreed    {:>7}, {} %", count("agreed"), percent("agreement_percent"));
     if count("went_on") > 0 {
@@ -40,27 +54,23 @@ pub(super) fn report(done: &Value) -> String {
     if count("failed_as_before") > 0 {
         let _ = write!(shown, ", {} of them where the flow that ran failed as well", count("failed_as_before"));
     }
-    if let Some(Value::Object(skipped)) = done.pointer("/report/skipped") {
-        let total: u64 = skipped.values().filter_map(Value::as_u64).sum();
-        let each: Vec<String> = skipped.iter().map(|(why, count)| format!("{} {count}", one_line(why))).collect();
-        let _ = write!(shown, "\n  skipped   {total:>7}{}{}", if total > 0 { ": " } else { "" }, each.join(", "));
-    }
+    shown.push_str(&skipped(report));
     if count("substituted") > 0 {
         let zeros = count("substituted");
         let _ = write!(shown, "\n  secrets   {zeros:>7} contacts in which zeros stood in for digits that nobody kept");
     }
-    groups(&mut shown, done, "differences", "first differences", |group| {
+    groups(&mut shown, report, "differences", "first differences", |group| {
         format!("expected {}, got {}", word(group, "/expected"), word(group, "/got"))
     });
-    groups(&mut shown, done, "failures", "failures", |group| match word(group, "/after") {
+    groups(&mut shown, report, "failures", "failures", |group| match word(group, "/after") {
         after if after.is_empty() => format!("{} before the first call", word(group, "/kind")),
         after => format!("{} behind {after}", word(group, "/kind")),
     });
-    groups(&mut shown, done, "further_calls", "would go on where the contact ended", |group| word(group, "/call"));
+    groups(&mut shown, report, "further_calls", "would go on where the contact ended", |group| word(group, "/call"));
     shown
 }
 
-pub(super) fn restrictions(done: &Value) -> String {
+fn restrictions(done: &Value) -> String {
     let mut shown = String::new();
     for (name, before) in [("until", " until "), ("queue", " in queue "), ("entry_point", " through ")] {
         let value = word(done, &format!("/{name}"));
@@ -71,13 +81,13 @@ pub(super) fn restrictions(done: &Value) -> String {
     shown
 }
 
-pub(super) fn took_ms(done: &Value) -> u64 {
+fn took_ms(done: &Value) -> u64 {
     let at = |pointer: &str| cordboard_admin::parse_time(text(done, pointer)).ok();
     at("/began_at").zip(at("/ended_at")).map_or(0, |(began, ended)| ended.ms_since(began))
 }
 
-fn groups(shown: &mut String, done: &Value, name: &str, title: &str, what: impl Fn(&Value) -> String) {
-    let groups = list(done, &format!("/report/{name}"));
+fn groups(shown: &mut String, report: &Value, name: &str, title: &str, what: impl Fn(&Value) -> String) {
+    let groups = list(report, &format!("/{name}"));
     if groups.is_empty() {
         return;
     }
@@ -92,7 +102,7 @@ fn groups(shown: &mut String, done: &Value, name: &str, title: &str, what: impl 
         }
     }
     let more: u64 = groups.iter().skip(MAX_SHOWN).map(|group| number(group, "/contacts")).sum();
-    let more = more + number(done, &format!("/report/{name}_beyond"));
+    let more = more + number(report, &format!("/{name}_beyond"));
     if more > 0 {
         let _ = write!(shown, "\n{more:>9}  elsewhere");
     }

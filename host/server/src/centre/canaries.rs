@@ -9,9 +9,11 @@ use cordboard_admin::{Canary, CanarySpec, Deployment, DeploymentSpec, Expected, 
 use cordboard_core::board::{DeploymentView, Input};
 use cordboard_core::config::{EntryPoint, World};
 use cordboard_core::history::{Operator, StepKind};
-use cordboard_core::ids::{DeploymentName, Version};
+use cordboard_core::ids::{DeploymentName, Digest, Version};
+use cordboard_core::limits::LimitValues;
 use cordboard_core::rollout::{Plan, Rollout, RolloutStep, Stepped};
 use cordboard_store::DocumentKind;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -36,7 +38,7 @@ impl HostCentre {
         let expected = Expected::Revision(kept.revision);
         let mut stable = kept.value;
         refuse_another(&name, &stable)?;
-        let tried = self.canary_of(&name, &stable, &spec).await?;
+        let tried = self.beside(&name, &stable, (spec.plugin, &spec.config, &spec.limits)).await?;
         self.check_plan(&name, stable.world, &spec.plan).await?;
         let version = tried.version(self.parts.limits);
         let from = stable.version(self.parts.limits);
@@ -68,15 +70,15 @@ impl HostCentre {
         self.one_deployment(&name).await
     }
 
-    /// What is tried, as if it were deployed.
-    async fn canary_of(
+    /// Another version of a deployment, as if it were deployed.
+    pub(super) async fn beside(
         &self,
         name: &DeploymentName,
         stable: &Deployed,
-        spec: &CanarySpec,
+        (digest, config, limits): (Digest, &BTreeMap<String, String>, &LimitValues),
     ) -> Result<Deployed, Refusal> {
-        let plugin = self.keeping.get::<PluginDocument>(DocumentKind::Plugin, &spec.plugin.to_string()).await?;
-        let plugin = plugin.ok_or_else(|| not_found("plugin", spec.plugin))?.value;
+        let plugin = self.keeping.get::<PluginDocument>(DocumentKind::Plugin, &digest.to_string()).await?;
+        let plugin = plugin.ok_or_else(|| not_found("plugin", digest))?.value;
         let world = world_named(&plugin.world).ok_or_else(|| super::malformed("a plugin of no world"))?;
         if world != stable.world {
             let (is, wanted) = (world_name(world), world_name(stable.world));
@@ -84,9 +86,9 @@ impl HostCentre {
             return Err(Refusal::Invalid { code: "world-changed", detail });
         }
         let manifest = ManifestText::new(plugin.manifest).map_err(super::malformed)?;
-        let CanarySpec { plugin, config, limits, .. } = spec.clone();
-        let spec = DeploymentSpec { plugin, config, limits, ..stable.spec.clone() };
-        let tried = Deployed { world, spec, manifest, previous: None, canary: None };
+        let (config, limits) = (config.clone(), limits.clone());
+        let spec = DeploymentSpec { plugin: digest, config, limits, ..stable.spec.clone() };
+        let tried = Deployed { world, spec, manifest, previous: None, canary: None, shadow: None };
         tried.check()?;
         Ok(tried)
     }
@@ -168,7 +170,7 @@ impl HostCentre {
         let previous = (stable.world == World::Flow).then(|| stable.version(self.parts.limits));
         let DeploymentSpec { migration, ask_anew, .. } = stable.spec;
         let spec = DeploymentSpec { migration, ask_anew, ..tried.spec };
-        Ok(Deployed { spec, previous, canary: None, ..tried })
+        Ok(Deployed { spec, previous, canary: None, shadow: stable.shadow, ..tried })
     }
 
     async fn tell_board(&self, name: &DeploymentName, deployed: &Deployed) -> Result<(), Refusal> {

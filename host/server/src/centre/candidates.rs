@@ -102,7 +102,7 @@ impl HostCentre {
                 let (config, limits) = before.map(|spec| (spec.config, spec.limits)).unwrap_or_default();
                 let migration = MigrationPolicy::Pin;
                 let spec = DeploymentSpec { plugin, config, limits, migration, ask_anew: false };
-                Deployed { world: of, spec, manifest, previous: None, canary: None }
+                Deployed { world: of, spec, manifest, previous: None, canary: None, shadow: None }
             }
         };
         if deployed.world != world {

@@ -68,6 +68,7 @@ impl HostCentre {
         });
         let view = views.iter().find(|view| view.deployment.name == name);
         let canary = self.canary_shown(&deployed, view).await?;
+        let shadow = self.shadow_shown(&name, &deployed).await?;
         let value = Deployment {
             version: deployed.version(self.parts.limits),
             limits_in_force: deployed.limits_in_force(self.parts.limits),
@@ -77,6 +78,7 @@ impl HostCentre {
             previous: view.and_then(|view| view.deployment.previous),
             moved: view.map(|view| view.migration).unwrap_or_default(),
             canary,
+            shadow,
             name,
             world: deployed.world,
             spec: deployed.spec,
@@ -95,7 +97,7 @@ impl HostCentre {
         let plugin = plugin.ok_or_else(|| not_found("plugin", spec.plugin))?.value;
         let world = world_named(&plugin.world).ok_or_else(|| malformed("a plugin of no world"))?;
         let manifest = ManifestText::new(plugin.manifest).map_err(malformed)?;
-        let deployed = Deployed { world, spec, manifest, previous: None, canary: None };
+        let deployed = Deployed { world, spec, manifest, previous: None, canary: None, shadow: None };
         deployed.check()?;
         self.deploy_checked(name, deployed, StepKind::Deployed, order).await
     }
@@ -137,6 +139,7 @@ impl HostCentre {
             return Err(Refusal::Invalid { code: "world-changed", detail });
         }
         let from = before.as_ref().map(|before| before.version(self.parts.limits));
+        deployed.shadow = before.as_ref().and_then(|before| before.shadow);
         // What can step in is for the ladder of flows alone; whatever served is in the history.
         deployed.previous = before.filter(|_| world == World::Flow).and_then(|before| match from {
             Some(version) if version == new => before.previous,
@@ -187,7 +190,8 @@ impl HostCentre {
         self.loader().unload_if_unneeded(version).await;
     }
 
-    pub(super) async fn undeploy(&self, name: &DeploymentName, order: Order) -> Result<(), Refusal> {
+    /// Removes a deployment. Under which name its shadow was loaded, if it had one: nothing needs that any more.
+    pub(super) async fn undeploy(&self, name: &DeploymentName, order: Order) -> Result<Option<Version>, Refusal> {
         let _turn = self.turn().await;
         let before = self.kept_deployment(name).await?.ok_or_else(|| not_found("deployment", name))?.value;
         if let Some(by) = self.who_names(name).await? {
@@ -198,7 +202,8 @@ impl HostCentre {
         let noted = Noted { by, kind: StepKind::Deleted, why, from, to: None, figures: None };
         self.step(name, StepChange::Delete, expected, noted).await?;
         self.failures().remove(name);
-        Ok(self.parts.board.tell(Input::RemoveDeployment(name.clone())).await?)
+        self.parts.board.tell(Input::RemoveDeployment(name.clone())).await?;
+        Ok(self.parts.shadows.end(name))
     }
 
     /// The first thing found that names this deployment.

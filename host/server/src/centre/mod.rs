@@ -14,6 +14,7 @@ mod people;
 mod prompts;
 mod replaying;
 mod routing;
+mod shadowing;
 mod stepping;
 mod travelling;
 mod uploading;
@@ -31,6 +32,7 @@ use crate::events::Events;
 use crate::grants::GrantBook;
 use crate::holds::Holds;
 use crate::prompts::PromptLibrary;
+use crate::shadows::Shadows;
 use crate::shell::{BoardHandle, Stopped};
 use crate::signing::Signatures;
 use async_trait::async_trait;
@@ -38,7 +40,8 @@ use backtesting::Backtests;
 use bytes::Bytes;
 use cordboard_admin::{
     Backtest, BacktestSpec, CanarySpec, Candidate, Centre, Comparison, Contact, Deployment, DeploymentSpec, Expected,
-    Feed, Grant, History, Order, Plugin, Prompt, Readiness, Refusal, Replayed, Revised, Status, Trunk, Upload,
+    Feed, Grant, History, Order, Plugin, Prompt, Readiness, Refusal, Replayed, Revised, ShadowSpec, Status, Trunk,
+    Upload,
 };
 use cordboard_core::agent::WantedState;
 use cordboard_core::board::{AgentView, ContactView, Input, QueueView};
@@ -93,6 +96,8 @@ pub struct CentreParts {
     pub grants: GrantBook,
     /// Whose plugins are taken.
     pub signatures: Signatures,
+    /// What goes through what deployments do.
+    pub(crate) shadows: Shadows,
     /// Deployments that could not be loaded at the start.
     pub failures: BTreeMap<DeploymentName, String>,
 }
@@ -204,8 +209,21 @@ impl Centre for HostCentre {
     async fn promote(&self, name: DeploymentName, order: Order) -> Result<Revised<Deployment>, Refusal> {
         self.promote_canary(name, order).await
     }
+    async fn put_shadow(
+        &self,
+        name: DeploymentName,
+        spec: ShadowSpec,
+        order: Order,
+    ) -> Result<Revised<Deployment>, Refusal> {
+        self.set_shadow(name, spec, order).await
+    }
+    async fn remove_shadow(&self, name: &DeploymentName, order: Order) -> Result<Revised<Deployment>, Refusal> {
+        self.take_shadow(name, order).await
+    }
     async fn delete_deployment(&self, name: &DeploymentName, order: Order) -> Result<(), Refusal> {
-        self.undeploy(name, order).await
+        let shadow = self.undeploy(name, order).await?;
+        self.unload_shadow(shadow).await;
+        Ok(())
     }
     async fn deployment_history(
         &self,

@@ -75,6 +75,8 @@ pub struct Deployed {
     pub previous: Option<Version>,
     /// What is tried beside it.
     pub canary: Option<Rollout>,
+    /// The version that goes through what it does, and serves nobody.
+    pub shadow: Option<Version>,
 }
 
 impl Deployed {
@@ -188,7 +190,8 @@ impl Deployed {
             Some(canary) => Some(canary.read()?),
             None => None,
         };
-        Some(Self { world: world_named(&document.world)?, spec, manifest, previous, canary })
+        let shadow = document.shadow.as_ref().map(|version| version.parse()).transpose().ok()?;
+        Some(Self { world: world_named(&document.world)?, spec, manifest, previous, canary, shadow })
     }
 
     /// What is kept of it.
@@ -206,12 +209,14 @@ impl Deployed {
             ask_anew: self.spec.ask_anew,
             previous: self.previous.map(|version| version.to_string()),
             canary: self.canary.as_ref().map(CanaryDocument::of),
+            shadow: self.shadow.map(|version| version.to_string()),
         }
     }
 
     /// The same version, whatever the host's own limits become.
     pub(super) fn settled(&self, host: HostLimits) -> Self {
-        Self { spec: DeploymentSpec { limits: self.limits(host), ..self.spec.clone() }, canary: None, ..self.clone() }
+        let spec = DeploymentSpec { limits: self.limits(host), ..self.spec.clone() };
+        Self { spec, canary: None, shadow: None, ..self.clone() }
     }
 
     /// As the board hears of it.
@@ -275,7 +280,7 @@ mod tests {
             ask_anew: false,
         };
         let manifest = ManifestText::new(manifest.map(Into::into)).unwrap();
-        Deployed { world: World::Flow, spec, manifest, previous: None, canary: None }
+        Deployed { world: World::Flow, spec, manifest, previous: None, canary: None, shadow: None }
     }
 
     #[test]

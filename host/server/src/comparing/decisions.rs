@@ -1,7 +1,6 @@
 //! Recorded routing decisions, made again by a scorer: one decision, and many.
 
-use super::survey::Ends;
-use super::{CompareError, Comparer, Stopped};
+use super::{CompareError, Comparer, Ends, Stopped};
 use cordboard_core::decision::Decision;
 use cordboard_core::ids::{DecisionId, DeploymentName, Digest, QueueName, Version};
 use cordboard_core::rescoring::{Recorded, Rescored, Skip, Tally};

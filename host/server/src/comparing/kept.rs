@@ -73,7 +73,7 @@ impl Kept {
             ask_anew: false,
         };
         let manifest = ManifestText::new(self.manifest)?;
-        let deployed = Deployed { world: World::Flow, spec, manifest, previous: None, canary: None };
+        let deployed = Deployed { world: World::Flow, spec, manifest, previous: None, canary: None, shadow: None };
         deployed.check()?;
         let defaults = PluginConfig::default();
         let host = HostLimits { memory_mib: 64, step_cpu_ms: defaults.step_cpu_ms };

@@ -10,9 +10,10 @@ mod reading;
 mod survey;
 mod watched;
 
-pub(crate) use decisions::apart;
 pub use decisions::{DecisionScope, survey_decisions};
+pub(crate) use decisions::{Outcome, add, apart};
 pub use kept::{Kept, KeptError};
+pub(crate) use survey::Ends;
 pub use survey::{Scope, Stopped, survey};
 pub(crate) use watched::{Stretch, by_deployment, run_again};
 

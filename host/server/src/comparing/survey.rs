@@ -90,7 +90,7 @@ async fn one(comparer: &Comparer, scope: &Scope, record: ContactRecord) -> (Cont
 }
 
 /// Nobody waits for the task any more.
-pub(super) struct Ends(pub(super) AbortHandle);
+pub(crate) struct Ends(pub(crate) AbortHandle);
 
 impl Drop for Ends {
     fn drop(&mut self) {

@@ -1,7 +1,7 @@
 //! `cordboard deployment canary` and `promote`.
 
 use super::stages::{Stages, USUAL, Weight};
-use super::{as_seen, figures, found, path, plugin};
+use super::{as_seen, beside, figures, found, path, plugin};
 use crate::plugin::{
     RegistryArguments, Values, Wanted, announce, brought, called, changes, refuse_beside_canary, settled,
 };
@@ -90,12 +90,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let now = found(&client, name)?;
     refuse_beside_canary(&now.value)?;
     let tried = brought(&client, arguments.plugin.as_deref(), &arguments.registry)?;
-    let as_deployed = wanted.body(Some(&now.value), text(&tried, "/digest"));
-    let of = |member: &str| as_deployed.get(member).cloned().unwrap_or_default();
-    let reason = &arguments.order.reason;
-    let body = json!({ "plugin": of("plugin"), "config": of("config"), "limits": of("limits"), "plan": plan, "reason": reason });
+    let mut body = beside(&now.value, &wanted, &tried, arguments.order.reason.as_deref());
+    body.insert("plan".into(), plan);
     announce(&tried);
-    let after = client.put(&format!("{}/canary", path(name)), &body, &as_seen(&now))?.value;
+    let after = client.put(&format!("{}/canary", path(name)), &Value::Object(body), &as_seen(&now))?.value;
     let canary = after.get("canary").unwrap_or(&Value::Null);
     cordboard::say(&begun(name, &after, canary, &called(&tried)));
     Ok(())

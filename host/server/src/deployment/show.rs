@@ -1,5 +1,6 @@
 //! `cordboard deployment show`.
 
+use super::shadow::{findings, shadow_of};
 use super::{figures, found, plugin_called};
 use crate::remote::{list, number, one_line, short, text};
 use anyhow::Result;
@@ -11,12 +12,14 @@ pub(super) fn run(client: &Client, name: &str) -> Result<()> {
     let serving = plugin_called(client, &deployment)?;
     let tried = deployment.get("canary").filter(|canary| !canary.is_null());
     let tried = tried.map(|canary| plugin_called(client, canary)).transpose()?;
-    cordboard::say(&shown(&deployment, &serving, tried.as_deref()));
+    let shadow = shadow_of(&deployment);
+    let follows = shadow.map(|shadow| plugin_called(client, shadow)).transpose()?;
+    cordboard::say(&shown(&deployment, &serving, tried.as_deref(), follows.as_deref()));
     Ok(())
 }
 
-/// What serves, and its canary: as plugins are called.
-fn shown(deployment: &Value, serving: &str, tried: Option<&str>) -> String {
+/// What serves, its canary, and its shadow: as plugins are called.
+fn shown(deployment: &Value, serving: &str, tried: Option<&str>, follows: Option<&str>) -> String {
     let name = text(deployment, "/name");
     let mut lines = vec![format!("deployment {name}: a {}, serves {serving}", text(deployment, "/world"))];
     let mut line = |what: &str, how: String| lines.push(format!("  {what:10}  {how}"));
@@ -39,10 +42,24 @@ fn shown(deployment: &Value, serving: &str, tried: Option<&str>) -> String {
         let of = |name: &str| one_line(text(missing, name));
         line("missing", format!("{}: {} ({})", of("/capability"), of("/detail"), of("/reason")));
     }
-    let (Some(canary), Some(tried)) = (deployment.get("canary"), tried) else {
-        lines.push(format!("next: cordboard deployment history {name}"));
-        return lines.join("\n");
-    };
+    let canary = deployment.get("canary").zip(tried);
+    if let Some((canary, tried)) = canary {
+        lines.extend(tried_beside(canary, tried));
+    }
+    if let Some((shadow, follows)) = shadow_of(deployment).zip(follows) {
+        lines.push(format!("  shadow      {}, {follows}{}", short(text(shadow, "/version")), findings(shadow)));
+    }
+    lines.push(match canary {
+        Some(_) => format!("next: cordboard deployment promote {name}, or deployment rollback {name}"),
+        None => format!("next: cordboard deployment history {name}"),
+    });
+    lines.join("\n")
+}
+
+/// A canary, and how it does.
+fn tried_beside(canary: &Value, tried: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = |what: &str, how: String| lines.push(format!("  {what:10}  {how}"));
     let stages = list(canary, "/plan/stages");
     let stage = number(canary, "/stage");
     let since = text(canary, "/stage_since");
@@ -66,8 +83,7 @@ fn shown(deployment: &Value, serving: &str, tried: Option<&str>) -> String {
         line("in doubt", format!("{}; the stage doesn't end meanwhile", one_line(text(canary, "/in_doubt"))));
     }
     lines.extend(figures::table(canary).into_iter().map(|row| format!("  {row}")));
-    lines.push(format!("next: cordboard deployment promote {name}, or deployment rollback {name}"));
-    lines.join("\n")
+    lines
 }
 
 /// Contacts in progress, by version.
@@ -105,14 +121,18 @@ deployment front: a flow, serves greeter 0.1.0 (111111111111)
   contacts    2 on this version, 1 on bbbbbbbbbbbb, 3 on dddddddddddd in progress
   missing     egress: GET http://*:* (to ask)
 next: cordboard deployment history front";
-        assert_eq!(shown(&deployment, "greeter 0.1.0 (111111111111)", None), expected);
+        assert_eq!(shown(&deployment, "greeter 0.1.0 (111111111111)", None, None), expected);
         let stages =
             json!([{ "weights": { "canary": 1 }, "for_s": 600, "contacts": 200 }, { "weights": { "canary": 10 } }]);
         deployment["canary"] = json!({ "version": "bbbbbbbbbbbbbbbb", "stage": 1, "stage_since": "2026-11-28T20:17:13.000000Z",
             "stage_contacts": 37, "in_doubt": "traps: 2 of 40 contacts, with the stable version 0 of 380",
             "plan": { "sticky": "caller", "stages": stages, "guards": [], "rules": [{}], "window_s": 60 },
             "figures": { "canary_contacts": 40, "stable_contacts": 380, "compared": [] } });
-        let shown = shown(&deployment, "greeter 0.1.0 (111111111111)", Some("greeter 0.2.0 (222222222222)"));
+        deployment["shadow"] = json!({ "version": "eeeeeeeeeeeeeeee", "since": "2026-11-28T20:18:00.000000Z", "dropped": 3,
+            "failure": null, "decisions": null, "contacts": { "contacts": 12, "compared": 10, "compared_percent": 70.5,
+                "agreed": 9, "agreement_percent": 90.0, "diverged": 1, "failed": 0, "skipped": { "erased": 2 } } });
+        let (tried, follows) = (Some("greeter 0.2.0 (222222222222)"), Some("greeter 0.3.0 (333333333333)"));
+        let shown = shown(&deployment, "greeter 0.1.0 (111111111111)", tried, follows);
         for part in [
             "  contacts    2 on this version, 1 on the canary, 3 on dddddddddddd in progress\n",
             "  canary      bbbbbbbbbbbb, greeter 0.2.0 (222222222222)\n",
@@ -121,6 +141,8 @@ next: cordboard deployment history front";
             "  sticky      whoever calls again gets the same version\n  rules       1, which come before the share\n",
             "  in doubt    traps: 2 of 40 contacts, with the stable version 0 of 380; the stage doesn't end meanwhile\n",
             "  WITHIN 1m         CANARY  STABLE  GUARD\n  contacts          40      380\n",
+            "\n  shadow      eeeeeeeeeeee, greeter 0.3.0 (333333333333): 12 contacts since 2026-11-28T20:18:00Z, 3 left out\n\
+            \x20 compared       10, 70.5 % of their entries\n  agreed          9, 90 %\n  diverged        1\n",
             "\nnext: cordboard deployment promote front, or deployment rollback front",
         ] {
             assert!(shown.contains(part), "{part}: {shown}");

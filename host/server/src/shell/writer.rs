@@ -5,6 +5,7 @@
 //! was handed over is lost while the process lives.
 
 use super::BoardHandle;
+use crate::shadows::Shadows;
 use cordboard_core::board::Input;
 use cordboard_core::decision::Decision;
 use cordboard_core::ids::{ContactId, TenantId};
@@ -59,6 +60,8 @@ pub(crate) struct Writer {
     board: BoardHandle,
     /// Why nothing can be written, while it can't.
     failing: watch::Sender<Option<String>>,
+    /// Told of what is written.
+    shadows: Shadows,
 }
 
 impl Writer {
@@ -69,8 +72,9 @@ impl Writer {
         rooms: Rooms,
         board: BoardHandle,
         failing: watch::Sender<Option<String>>,
+        shadows: Shadows,
     ) -> Self {
-        Self { tenant, rooms, board, failing }
+        Self { tenant, rooms, board, failing, shadows }
     }
 
     /// Writes until everybody who could hand something over is gone and all is written, or given up because the store
@@ -129,7 +133,19 @@ impl Writer {
     async fn written(&self, batch: &mut Vec<Keep>, refused: &BTreeSet<usize>) {
         self.failing.send_if_modified(|failing| failing.take().is_some());
         for (at, keep) in batch.drain(..).enumerate() {
-            let Keep::Frame { contact, frame, sync, .. } = keep else { continue };
+            let (contact, frame, sync) = match keep {
+                Keep::Frame { contact, frame, sync, .. } => (contact, frame, sync),
+                // What was refused can't be read.
+                Keep::Record(record) if !refused.contains(&at) => {
+                    self.shadows.ended(&record);
+                    continue;
+                }
+                Keep::Decision(decision) => {
+                    self.shadows.decided(decision);
+                    continue;
+                }
+                Keep::Record(_) | Keep::Note { .. } => continue,
+            };
             let input = match (refused.contains(&at), sync) {
                 (true, _) => Input::JournalLost { contact, frame },
                 (false, true) => Input::JournalDurable { contact, frame },
