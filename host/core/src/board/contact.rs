@@ -278,8 +278,10 @@ impl Contact {
     fn launch(&mut self, out: &mut Out, version: Version, life: Life, tidied: Option<u32>, past: Entries) {
         let run = out.run();
         self.version = Some(version);
-        let step_since = (life == Life::Awake).then_some(out.now);
-        self.driver = Driver::Flow(Run { id: run, pending: None, tidied, life, step_since });
+        self.driver = Driver::Flow(Run { id: run, pending: None, tidied, life, step_since: None });
+        if life == Life::Awake {
+            self.step_begins(out);
+        }
         out.push(Effect::StartFlow {
             contact: self.id,
             run,
@@ -367,8 +369,7 @@ impl Contact {
             (Some((_, Life::Asleep)), _) => out.lost.push(self.id),
             (Some((run, _)), _) => {
                 out.push(Effect::ReplyFlow { contact: self.id, run, entry, at: out.now, reply });
-                let now = out.now;
-                self.run_mut().into_iter().for_each(|run| run.step_since = Some(now));
+                self.step_begins(out);
             }
             (None, _) => {}
         }

@@ -242,6 +242,7 @@ impl Board {
             Timer::WrapUp(agent) => self.wrap_up_due(&agent),
             Timer::Score(decision) => self.scored(decision, Err("it did not answer in time".into())),
             Timer::Stage(deployment) => self.stage_due(deployment),
+            Timer::Steps(deployment) => self.steps_due(&deployment),
             Timer::Rematch(queue) => {
                 self.touched.insert(queue);
             }

@@ -2,6 +2,7 @@
 
 use super::admission::number_of;
 use super::contact::{Contact, Parked, Rung};
+use super::out::Out;
 use super::speech::Speech;
 use super::timers::Timer;
 use super::{Board, Effect};
@@ -11,6 +12,9 @@ use crate::ids::{ContactId, DeploymentName, QueueName, Version};
 use crate::rollout::{Arm, Breach, Figure, Mark, Rollout, RolloutStep, Stepped, Subject, Trial, Watch, Watched};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// So often a canary's steps that aren't over are looked at, in milliseconds: a version that hangs is not waited for.
+pub(super) const STEPS_EVERY_MS: u64 = 250;
 
 /// A contact's part in a canary, on whichever side.
 pub(super) type Part = (DeploymentName, Trial);
@@ -45,6 +49,15 @@ impl Contact {
         let own = self.version;
         let found = self.predecessor.into_iter().chain(beside).find(|version| Some(*version) != own);
         found.or_else(|| deployment?.previous).filter(|version| Some(*version) != own)
+    }
+
+    /// Its flow computes from now on.
+    pub(super) fn step_begins(&mut self, out: &mut Out) {
+        let now = out.now;
+        self.run_mut().into_iter().for_each(|run| run.step_since = Some(now));
+        if let Some((name, Trial { arm: Arm::Canary, .. })) = &self.part {
+            out.timers.set_once(Timer::Steps(name.clone()), now.plus_ms(STEPS_EVERY_MS));
+        }
     }
 
     /// The question, if any, that the flow is speaking or pausing in; none if it does something else.
@@ -150,6 +163,24 @@ impl Board {
         }
     }
 
+    /// A canary's steps that aren't over count for as long as they take already.
+    pub(super) fn steps_due(&mut self, name: &DeploymentName) {
+        let now = self.out.now;
+        let mut any = false;
+        for contact in self.contacts.values_mut() {
+            let Some(since) = contact.run().and_then(|run| run.step_since) else { continue };
+            if !matches!(&contact.part, Some((of, Trial { arm: Arm::Canary, .. })) if of == name) {
+                continue;
+            }
+            any = true;
+            let took_us = u64::try_from(now.since(since).as_micros()).unwrap_or(u64::MAX);
+            self.rollouts.mark(&mut contact.part, Mark::Running { took_us });
+        }
+        if any {
+            self.out.timers.set(Timer::Steps(name.clone()), now.plus_ms(STEPS_EVERY_MS));
+        }
+    }
+
     /// A flow failed.
     pub(super) fn failed(&mut self, id: ContactId, kind: &str) {
         let figure = match kind {
@@ -208,6 +239,7 @@ impl Board {
         self.rollouts.watches.remove(name);
         self.rollouts.ended.insert(name.clone(), id);
         self.out.timers.cancel(&Timer::Stage(name.clone()));
+        self.out.timers.cancel(&Timer::Steps(name.clone()));
     }
 
     /// A deployment is gone, and its canary with it.

@@ -25,6 +25,8 @@ pub(super) enum Timer {
     Rematch(QueueName),
     /// The end of a canary's stage.
     Stage(DeploymentName),
+    /// A look at the steps of a canary's flows that aren't over.
+    Steps(DeploymentName),
 }
 
 /// Which timers run.
@@ -41,6 +43,13 @@ impl Timers {
             self.by_time.remove(&(before, timer.clone()));
         }
         self.by_time.insert((at, timer));
+    }
+
+    /// Sets a timer unless it is set.
+    pub(super) fn set_once(&mut self, timer: Timer, at: Timestamp) {
+        if !self.by_name.contains_key(&timer) {
+            self.set(timer, at);
+        }
     }
 
     /// Stops a timer. Nothing if it isn't set.

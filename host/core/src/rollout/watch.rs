@@ -24,6 +24,8 @@ pub struct Trial {
     bad: u32,
     queued: bool,
     slowest: Option<usize>,
+    /// It may be beyond what a guard allows steps.
+    slow: bool,
     /// Bits of the guards that concern it, and of those that found it bad.
     asked: u32,
     own_bad: u32,
@@ -36,6 +38,11 @@ pub enum Mark<'a> {
     Bad(Figure),
     /// A step took so long.
     Step {
+        /// In microseconds.
+        took_us: u64,
+    },
+    /// A step that isn't over takes so long already.
+    Running {
         /// In microseconds.
         took_us: u64,
     },
@@ -57,8 +64,9 @@ pub struct Watch {
     alpha: f64,
     canary: Window,
     stable: Window,
-    /// Contacts of the canary whose outcome is known: since the beginning, and since the stage began.
-    settled: u64,
+    /// What was seen of the canary's contacts that may decide.
+    told: u64,
+    /// Contacts of the canary that are over since the stage began.
     settled_in_stage: u32,
     looks: u32,
     next_look: u64,
@@ -106,7 +114,7 @@ impl Watch {
             alpha: rollout.plan.false_alarms.as_fraction(),
             canary: window.clone(),
             stable: window,
-            settled: 0,
+            told: 0,
             settled_in_stage: 0,
             looks: 0,
             next_look: 1,
@@ -133,7 +141,17 @@ impl Watch {
     /// A contact begins.
     pub fn begin(&mut self, arm: Arm, at: Timestamp) -> Trial {
         let part = self.window(arm).begin(at).map_or(0, |bucket| bucket.number);
-        Trial { rollout: self.rollout, arm, part, bad: 0, queued: false, slowest: None, asked: 0, own_bad: 0 }
+        Trial {
+            rollout: self.rollout,
+            arm,
+            part,
+            bad: 0,
+            queued: false,
+            slowest: None,
+            slow: false,
+            asked: 0,
+            own_bad: 0,
+        }
     }
 
     /// Something was seen of a contact. Nothing if it takes part in something else, or began before the window.
@@ -142,6 +160,7 @@ impl Watch {
             return;
         }
         let guards = std::mem::take(&mut self.guards);
+        let was_slow = trial.slow;
         if let Some(bucket) = self.window(trial.arm).find(trial.part) {
             trial.note(bucket, &guards, mark);
         }
@@ -149,19 +168,20 @@ impl Watch {
         if trial.arm == Arm::Canary && matches!(mark, Mark::Over(_)) {
             self.settled_in_stage = self.settled_in_stage.saturating_add(1);
         }
-        if trial.arm == Arm::Canary && matches!(mark, Mark::Over(_) | Mark::Bad(_) | Mark::HungUp(_)) {
-            self.settled += 1;
+        let decides = matches!(mark, Mark::Over(_) | Mark::Bad(_) | Mark::HungUp(_)) || trial.slow != was_slow;
+        if trial.arm == Arm::Canary && decides {
+            self.told += 1;
         }
     }
 
     /// Looks at the guards, if enough is new: whether one is breached.
     pub fn look(&mut self, now: Timestamp) -> Option<Breach> {
-        if self.guards.is_empty() || self.settled < self.next_look {
+        if self.guards.is_empty() || self.told < self.next_look {
             return None;
         }
         let (canary, stable) = self.sums(now);
         self.looks = self.looks.saturating_add(1);
-        self.next_look = self.settled + u64::from((canary.begun / LOOK_PART).max(1));
+        self.next_look = self.told + u64::from((canary.begun / LOOK_PART).max(1));
         let error = spend(self.alpha, self.looks) / self.guards.len() as f64;
         (0..self.guards.len()).find_map(|at| self.breach(at, &canary, &stable, error))
     }
@@ -269,14 +289,10 @@ impl Trial {
                 }
             }
             Mark::Step { took_us } => {
-                let bin = bin_of(took_us);
-                bucket.steps.add(bin, 1);
-                if self.slowest.is_none_or(|slowest| slowest < bin) {
-                    self.slowest.into_iter().for_each(|before| bucket.slowest.remove(before));
-                    bucket.slowest.add(bin, 1);
-                    self.slowest = Some(bin);
-                }
+                bucket.steps.add(bin_of(took_us), 1);
+                self.took(bucket, guards, took_us);
             }
+            Mark::Running { took_us } => self.took(bucket, guards, took_us),
             Mark::Queued => {
                 self.bad(bucket, Figure::Transfers);
                 self.bad(bucket, Figure::NotContained);
@@ -312,6 +328,21 @@ impl Trial {
                 concerned.for_each(|(_, own)| own.over += 1);
             }
         }
+    }
+
+    /// A step takes or took so long.
+    fn took(&mut self, bucket: &mut Bucket, guards: &[Guard], took_us: u64) {
+        let bin = bin_of(took_us);
+        if self.slowest.is_none_or(|slowest| slowest < bin) {
+            self.slowest.into_iter().for_each(|before| bucket.slowest.remove(before));
+            bucket.slowest.add(bin, 1);
+            self.slowest = Some(bin);
+        }
+        let beyond = |guard: &Guard| match guard.measure {
+            Measure::SlowSteps { at_least_ms, .. } => bin > bin_of(u64::from(at_least_ms) * 1_000),
+            _ => false,
+        };
+        self.slow = self.slow || guards.iter().any(beyond);
     }
 
     /// Counts once a contact.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::board::Rehearsal;
+use crate::board::rollouts::STEPS_EVERY_MS;
 use crate::flow::{Choice, LookupError, LookupKey, Question, TypeAhead};
 use crate::rollout::{
     Condition, Figure, Guard, Measure, Plan, Rollout, RolloutStep, Rule, Share, Stage, Stepped, Sticky, Until, Verdict,
@@ -219,6 +220,27 @@ fn a_canary_that_is_slow_is_taken_back_by_its_steps() {
         }
         assert!(n < 10, "it is never taken back");
     }
+}
+
+#[test]
+fn a_canary_that_hangs_is_taken_back_before_any_of_its_steps_is_over() {
+    let mut desk = Desk::new();
+    let slow = Guard { measure: Measure::SlowSteps { factor_tenths: 20, at_least_ms: 50 }, ..figure(Figure::Traps) };
+    desk.give(Input::PutDeployment(with(canary(1, 2, vec![slow]))));
+    desk.settle_stable(60);
+    let hanging: Vec<Call> = (0..6).map(|_| desk.asks("777").0).collect();
+    let asked_at = desk.now;
+    hanging.iter().for_each(|call| desk.give(Input::Digit(call.leg, '1')));
+    desk.pass(STEPS_EVERY_MS - 1);
+    assert!(desk.serving().rollout.is_some(), "nobody has looked yet");
+    while desk.serving().rollout.is_some() {
+        desk.pass(1);
+        assert!(desk.now.ms_since(asked_at) <= 2 * STEPS_EVERY_MS, "it is never taken back");
+    }
+    let steps = desk.steps();
+    let Some(RolloutStep { what: Stepped::RolledBack(breach), .. }) = steps.last() else { panic!("{steps:?}") };
+    assert_eq!(breach.to_string(), "step-latency: 6 of 6 contacts, with the stable version 0 of 60");
+    assert_eq!(desk.board.out.timers.iter().count(), 0, "nothing is looked at any more");
 }
 
 #[test]
