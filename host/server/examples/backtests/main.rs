@@ -3,11 +3,13 @@
 //! Records a conversation with the probe once, writes it to a store on disk for so many contacts (10,000 unless said), sealed
 //! as a host does, and lets three versions go through all of them: one that does the same, one that differs in the middle,
 //! one that traps. Beside it: reading alone, rehearsals alone, and how long the step of a live flow takes without and with a
-//! back-test beside it.
+//! back-test beside it. The same of decisions, made again by a scorer with other weights.
 
 // clippy allows this in test functions only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(clippy::indexing_slicing)]
+
+mod decisions;
 
 use cordboard::comparing::{Comparer, Scope, Stopped, rehearse, start, survey};
 use cordboard_core::backtest::Tally;
@@ -26,10 +28,10 @@ use tokio::sync::mpsc;
 
 const START_MS: u64 = 1_790_000_000_000;
 
-fn probe() -> Vec<u8> {
+fn component(name: &str) -> Vec<u8> {
     let folder = std::env::var_os("CORDBOARD_PLUGINS_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins"), PathBuf::from);
-    std::fs::read(folder.join("probe-flow.wasm")).expect("`cargo xtask plugins` builds the probe")
+    std::fs::read(folder.join(name).with_extension("wasm")).expect("`cargo xtask plugins` builds it")
 }
 
 #[tokio::main]
@@ -38,18 +40,17 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let plugins = PluginHost::start(PluginConfig::default()).unwrap();
     let mut versions = Vec::new();
-    for (name, mode) in [("old", "plain"), ("new", "plain"), ("other", "swapped"), ("traps", "trap-after-key")] {
-        let version = Digest::of(name.as_bytes());
-        let spec = LoadSpec {
-            component: probe().into(),
-            config: vec![("mode".into(), mode.into())],
-            limits: Limits::default(),
-            grants: cordboard_plugin::Grants::default(),
-        };
-        plugins.load(version, spec).await.unwrap();
-        versions.push(version);
+    for (component, config) in [
+        ("probe-flow", ("mode", "plain")),
+        ("probe-flow", ("mode", "plain")),
+        ("probe-flow", ("mode", "swapped")),
+        ("probe-flow", ("mode", "trap-after-key")),
+        ("skills-scorer", ("weights", "skill:1")),
+        ("skills-scorer", ("weights", "skill:-2")),
+    ] {
+        versions.push(loaded(&plugins, component, config, versions.len()).await);
     }
-    let [plain, same, other, traps] = versions.try_into().unwrap();
+    let [plain, same, other, traps, serving, apart] = versions.try_into().unwrap();
     let frames = recorded(&plugins, plain).await;
     let rooms = open(folder.path());
     let began = Instant::now();
@@ -62,7 +63,21 @@ async fn main() {
         test(&comparer, contacts, name, version).await;
     }
     beside(&comparer, contacts, plain, same).await;
+    decisions::decisions(&comparer, contacts, serving, apart).await;
     comparer.rooms.store.close().await.unwrap();
+}
+
+/// A version by its number: one that is the same as another is loaded for itself.
+async fn loaded(plugins: &PluginHost, name: &str, (key, value): (&str, &str), number: usize) -> Version {
+    let version = Digest::of(format!("{number}").as_bytes());
+    let spec = LoadSpec {
+        component: component(name).into(),
+        config: vec![(key.into(), value.into())],
+        limits: Limits::default(),
+        grants: cordboard_plugin::Grants::default(),
+    };
+    plugins.load(version, spec).await.unwrap();
+    version
 }
 
 fn open(folder: &Path) -> Rooms {
