@@ -199,7 +199,7 @@ fn a_back_test_tells_what_a_version_would_have_done() -> Result<()> {
     let output = ["--fail-if", "agreement<99%", "--output", report.to_str().context("a path")?];
     let says = [
         "diverged        2",
-        "expected ask main-menu, got ask main-menu",
+        "expected ask main-menu, got it with other arguments",
         "entry 2: expected ask main-menu (1 → balance",
     ];
     terminal.tests("swapped", &output, 1, &says)?;
