@@ -101,12 +101,22 @@ fn a_shadow_that_traps_or_loops_hurts_nobody() -> Result<()> {
         terminal.done(&["deployment", "show", "tour"], &shown)?;
         ensure!(centre.record(&contact)?["versions"] == json!([version]), "someone else served");
     }
+    // A plugin that nothing but a shadow uses is in use.
+    let reception = centre.api.upload("reception")?;
+    centre.api.put("/v1/deployments/tour/shadow", json!({ "plugin": reception }))?;
+    let refused = centre.api.try_delete(&format!("/v1/plugins/{reception}"))?;
+    ensure!(refused.as_ref().is_err_and(|problem| problem.code() == "in-use"), "{refused:?}");
+    called(&centre, &mut events, "tour-ask", &["9"])?;
+    shadow(&centre, "tour", "contacts", 1)?;
+
     let removed = ["shadow", "tour", "--remove", "--reason", "seen enough"];
     let removed: Vec<&str> = [&["deployment"], &removed[..]].concat();
-    terminal.done(&removed, &["deployment tour: its shadow is ended: 1 contacts since", "failed          1"])?;
+    terminal.done(&removed, &["deployment tour: its shadow is ended: 1 contacts since", "diverged        1"])?;
     terminal.fails(&removed, &["tour has no shadow", "next: begin one with `cordboard deployment shadow tour"])?;
     let told = ["shadow-set", "friday", "shadow-removed", "seen enough"];
     terminal.done(&["deployment", "history", "tour"], &told)?;
+    let removed = centre.api.try_delete(&format!("/v1/plugins/{reception}"))?;
+    ensure!(removed.is_ok(), "{removed:?}");
     let elsewhere = plugin("probe-crm")?;
     let elsewhere = ["deployment", "shadow", "tour", elsewhere.to_str().context("a path")?];
     terminal.fails(&elsewhere, &["world-changed"])

@@ -63,11 +63,13 @@ impl HostCentre {
         let _turn = self.turn().await;
         let mut users = Vec::new();
         for (name, kept) in self.kept_deployments().await? {
-            let tried = match &kept.value.canary {
-                Some(canary) => Some(self.kept_version(canary.version).await?.spec.plugin),
-                None => None,
-            };
-            if kept.value.spec.plugin == digest || tried == Some(digest) {
+            let deployed = &kept.value;
+            let mut used = deployed.spec.plugin == digest;
+            let beside = deployed.canary.as_ref().map(|canary| canary.version);
+            for version in [beside, deployed.shadow].into_iter().flatten() {
+                used = used || self.kept_version(version).await?.spec.plugin == digest;
+            }
+            if used {
                 users.push(name.to_string());
             }
         }
